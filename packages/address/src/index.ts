@@ -1,0 +1,1 @@
+export type { Domain, LocalPart, Mailbox } from './mailbox.ts'

@@ -1,0 +1,58 @@
+export type { Clock, Deadline, Random } from './clock.ts'
+export type {
+  Certificates,
+  CertificatePair,
+  Endpoint,
+  Network,
+  ServerTls,
+  TlsFacts,
+  Wire,
+  WireReader,
+} from './network.ts'
+export type { Tlsa, TlsNeed } from './tls.ts'
+export type { Answer, Mx, Resolver } from './resolver.ts'
+export type { Awaitable, Json, KeyValue } from './keyvalue.ts'
+export type { RemoteReply } from '@posthorn/reply'
+export type { Outcome, Phase } from './outcome.ts'
+export type {
+  Attempt,
+  Change,
+  Claim,
+  DeliveryState,
+  Draft,
+  Envelope,
+  Fate,
+  Filter,
+  FilterField,
+  HistoryRow,
+  Lease,
+  NewMessage,
+  NewRecipient,
+  Notify,
+  Origin,
+  Owner,
+  Queue,
+  QueueEntry,
+  QueueId,
+  QueueRow,
+  Settlement,
+  SiteKey,
+  StoreError,
+} from './queue.ts'
+export type {
+  AcceptedRecipient,
+  Client,
+  Destination,
+  Disposition,
+  ExpandedRecipient,
+  Handoff,
+  Inject,
+  Injection,
+  Intake,
+  Reception,
+  Transaction,
+  Verdict,
+} from './intake.ts'
+export type { Job, Route, Transport } from './transport.ts'
+export type { Authenticator, Identity, Mailboxes, ScramVerifier, SenderRights } from './authenticator.ts'
+export type { EventName, Journal, Level } from './journal.ts'

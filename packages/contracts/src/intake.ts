@@ -1,0 +1,110 @@
+import type { Mailbox } from '@posthorn/address'
+import type { Reply } from '@posthorn/reply'
+import type { Body, Headers } from '@posthorn/message'
+import type { Awaitable } from './keyvalue.ts'
+import type { Claim, Notify, Origin, Owner, QueueId, SiteKey } from './queue.ts'
+import type { TlsFacts } from './network.ts'
+
+/** Where a recipient's mail goes, as the `resolve` hook answered, expansions already done. */
+export type Destination = { readonly mailbox: string } | { readonly transport: string; readonly arg: string }
+
+/** A recipient that was answered 250. */
+export interface AcceptedRecipient {
+  /** As the client named it. */
+  readonly to: Mailbox
+  readonly orcpt?: string
+  readonly notify?: Notify
+  /** One, or several after an alias; each with the address it now has. */
+  readonly goesTo: readonly ExpandedRecipient[]
+}
+export interface ExpandedRecipient {
+  readonly to: Mailbox
+  readonly returnPath?: Mailbox | null
+  readonly notify?: Notify
+  readonly destination: Destination
+}
+
+/** What the session knows of the client when a message comes in. */
+export interface Client {
+  readonly ip: string
+  readonly port: number
+  readonly helo: string
+  readonly tls: TlsFacts | undefined
+  readonly user: string | undefined
+}
+
+/** A verdict of the plugin chain, kept with the message. */
+export interface Verdict {
+  readonly plugin: string
+  readonly hook: string
+  /** `pass`, `permit`, a reply such as `550 5.7.1`, `hold`, `discard`, an error's kind. */
+  readonly verdict: string
+  readonly ms?: number
+}
+
+/** One mail transaction at the moment its content may come. */
+export interface Transaction {
+  readonly session: string
+  readonly service: string
+  readonly origin: Origin
+  /** RFC 3848: SMTP, ESMTP, ESMTPS, ESMTPSA, LMTP, UTF8SMTPSA, … */
+  readonly protocol: string
+  readonly client: Client
+  readonly sender: Mailbox | null
+  readonly recipients: readonly AcceptedRecipient[]
+  readonly smtputf8: boolean
+  readonly body: '7bit' | '8bitmime' | 'binarymime'
+  readonly envid?: string
+  readonly ret?: 'full' | 'hdrs'
+  readonly requireTls: boolean
+  /** Octets, from SIZE. */
+  readonly size?: number
+  readonly signal: AbortSignal
+}
+
+/** What the `message` hook decided, beyond refusing: the listener answers a refusal itself. */
+export interface Disposition {
+  readonly hold?: string
+  /** Recipients to leave out, by index (answered one by one in LMTP; reported to the sender otherwise). */
+  readonly refused?: ReadonlyMap<number, Reply<4 | 5>>
+  readonly tags?: readonly string[]
+  readonly verdicts: readonly Verdict[]
+}
+
+/** Takes over responsibility for messages: the queue behind MX and submission, the Maildirs behind LMTP. */
+export interface Intake {
+  /** Called before 354. A Reply instead says why not (452 when the store is full). Synchronous. */
+  begin(transaction: Transaction): Reception | Reply<4 | 5>
+}
+
+/** A message on its way in. Exactly one of `commit` or `abort` is called. */
+export interface Reception {
+  /** The queue id, when there is one. */
+  readonly id: string
+  /** What follows the header block and its empty line. A promise means: wait. */
+  write(chunk: Uint8Array): void | Promise<void>
+  /** The content after the header block, readable until commit. Never rejects: a store that failed says so at `commit`. */
+  end(): Awaitable<Body>
+  /** One reply, or one per recipient in their order (LMTP, RFC 2033 §4.2). Never rejects. 250 only after stable storage. */
+  commit(headers: Headers, disposition: Disposition): Awaitable<Reply | readonly Reply[]>
+  abort(): void
+}
+
+/** Who takes fresh mail that was committed already leased: the dispatcher. */
+export interface Handoff {
+  readonly owner: Owner
+  readonly leaseMs: number
+  /** Whether it has room for these sites now; when not, the message is committed unleased and claimed later. */
+  wants(sites: readonly SiteKey[]): boolean
+  take(claims: readonly Claim[]): void
+}
+
+/** Put a message into the queue from inside: reports, lists, the API. Runs `stamp` and `seal` as for any other. */
+export interface Injection {
+  readonly origin: Origin
+  readonly user?: string
+  readonly sender: Mailbox | null
+  readonly recipients: readonly ExpandedRecipient[]
+  readonly bytes: AsyncIterable<Uint8Array>
+}
+export type Inject = (message: Injection) => Promise<QueueId>

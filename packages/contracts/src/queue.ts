@@ -1,0 +1,230 @@
+import type { Mailbox } from '@posthorn/address'
+import type { Body } from '@posthorn/message'
+import type { RemoteReply } from '@posthorn/reply'
+import type { Awaitable } from './keyvalue.ts'
+
+type Brand<T, B extends string> = T & { readonly [k in B]: true }
+/** Of a message; printable, sorts by time, unique over nodes: 10 to 26 characters of [0-9A-Za-z]. */
+export type QueueId = Brand<string, 'queueId'>
+/** The route intent, `<transport>:<argument>`: `mx:example.org`, `smtp:host:25`, `lmtp:host:24`, `local:bob`, `trap:`. */
+export type SiteKey = Brand<string, 'site'>
+/** One running dispatcher; dies with its process. */
+export type Owner = Brand<string, 'owner'>
+
+export type Origin = 'mx' | 'submission' | 'lmtp' | 'api' | 'bounce' | 'list'
+export type Notify = readonly ('success' | 'failure' | 'delay')[] | 'never'
+
+export interface Envelope {
+  readonly returnPath: Mailbox | null
+  readonly origin: Origin
+  readonly user?: string
+  /** xtext decoded (RFC 3461 §4.4). */
+  readonly envid?: string
+  readonly ret?: 'full' | 'hdrs'
+  readonly smtputf8: boolean
+  readonly body: '7bit' | '8bitmime' | 'binarymime'
+  readonly requireTls: boolean
+}
+
+export interface NewRecipient {
+  readonly to: Mailbox
+  /** `type;address`, xtext decoded (RFC 3461 §4.2). */
+  readonly orcpt?: string
+  readonly notify?: Notify
+  /** Instead of the envelope's, for a list or an alias with an owner. */
+  readonly returnPath?: Mailbox | null
+  readonly site: SiteKey
+  /** Not before, wall time in ms; now when absent. */
+  readonly due?: number
+}
+
+export interface NewMessage {
+  readonly envelope: Envelope
+  readonly recipients: readonly NewRecipient[]
+  /** Smaller goes first; 0 when absent. */
+  readonly priority?: number
+  /** Wall time in ms after which it is returned; the dispatcher's policy when absent. */
+  readonly expires?: number
+  readonly tags?: readonly string[]
+  /** The reason, when it waits for an operator or a policy. */
+  readonly held?: string
+  /** JSON of what is worth keeping for `show`: session, client, verdicts. */
+  readonly facts?: string
+  /** Bytes before the body: the trace headers and the (edited) header block with its empty line. */
+  readonly head?: Uint8Array
+}
+
+/** A message being written; owned by one session, which must commit or abort it. */
+export interface Draft {
+  readonly id: QueueId
+  /** What follows `head`. A promise means: wait before the next chunk (the disk sets the pace). Chunks may be kept. */
+  write(chunk: Uint8Array): void | Promise<void>
+  /** All is written. What was written, without `head`, readable until commit or abort. Rejects with StoreError. */
+  end(): Awaitable<Body>
+  /**
+   * Resolves when the message is on stable storage: the single instant from which we are responsible for it.
+   * With `claimFor` its due deliveries are leased to that owner in the same transaction, and returned with the body in memory
+   * when it is small. Rejects with StoreError; then nothing was kept.
+   */
+  commit(message: NewMessage, claimFor?: { readonly owner: Owner; readonly leaseMs: number }): Promise<readonly Claim[]>
+  abort(): Promise<void>
+}
+
+/** The store could not. `full` when room is short (452 4.3.1), else 451 4.3.0. Never an acceptance, never a 5xx. */
+export interface StoreError extends Error {
+  readonly name: 'StoreError'
+  readonly full: boolean
+}
+
+/** The right to one delivery, until `until` (monotonic) or until the owner dies. A stale token settles nothing. */
+export interface Lease {
+  readonly delivery: number
+  readonly token: number
+}
+
+export interface Claim extends Lease {
+  readonly id: QueueId
+  readonly site: SiteKey
+  readonly to: NewRecipient
+  /** Tries so far that reached DNS, a socket or a disk. */
+  readonly attempts: number
+  readonly envelope: Envelope
+  readonly priority: number
+  readonly tags: readonly string[]
+  /** Head and body together. */
+  readonly body: Body
+  /** Wall time in ms. */
+  readonly arrived: number
+  readonly expires?: number
+  /** When the sender was told of the delay, wall time in ms. */
+  readonly warned?: number
+}
+
+export interface Attempt {
+  /** Wall time in ms. */
+  readonly at: number
+  readonly phase: string
+  readonly remote?: string
+  readonly reply?: RemoteReply
+  readonly cause: string
+  /** How long it took. */
+  readonly ms: number
+  readonly tls?: string
+}
+
+export type Fate =
+  | { readonly to: 'delivered' }
+  | { readonly to: 'relayed' }
+  | { readonly to: 'expanded' }
+  | { readonly to: 'failed'; readonly why: string }
+  | { readonly to: 'retry'; readonly due: number; readonly why: string }
+  | { readonly to: 'unknown'; readonly due: number; readonly why: string }
+  | { readonly to: 'held'; readonly why: string }
+  | { readonly to: 'dropped'; readonly by: string }
+
+/** The end of one attempt. Reports are enqueued in the same transaction, so a failure and its bounce are one step. */
+export interface Settlement {
+  readonly lease: Lease
+  readonly fate: Fate
+  /** Absent when nothing was tried; then `attempts` does not grow. */
+  readonly attempt?: Attempt
+  /** The sender has now been told of the delay. */
+  readonly warned?: boolean
+  readonly report?: { readonly id: QueueId; readonly message: NewMessage; readonly body: Uint8Array }
+}
+
+export type FilterField =
+  | 'id'
+  | 'site'
+  | 'sender'
+  | 'rcpt'
+  | 'domain'
+  | 'state'
+  | 'age'
+  | 'attempts'
+  | 'size'
+  | 'reply'
+  | 'tag'
+  | 'user'
+  | 'origin'
+export interface Filter {
+  readonly and: readonly { readonly field: FilterField; readonly op: '=' | '~' | '<' | '>'; readonly value: string }[]
+}
+export type DeliveryState = 'ready' | 'leased' | 'held' | 'unknown'
+/** One recipient of one queued message, as an operator sees it. */
+export interface QueueRow {
+  readonly id: QueueId
+  readonly delivery: number
+  readonly state: DeliveryState
+  readonly site: SiteKey
+  readonly sender: string
+  readonly rcpt: string
+  readonly size: number
+  readonly arrived: number
+  readonly due: number
+  readonly attempts: number
+  readonly priority: number
+  readonly tags: readonly string[]
+  readonly last?: Attempt
+  readonly why?: string
+}
+/** All that is known of one message, also after it has left while its history is kept. */
+export interface QueueEntry {
+  readonly id: QueueId
+  readonly envelope: Envelope
+  readonly size: number
+  readonly arrived: number
+  readonly facts?: string
+  readonly queued: readonly QueueRow[]
+  /** Oldest first: every attempt, settlement and operator's change. */
+  readonly history: readonly HistoryRow[]
+}
+export interface HistoryRow {
+  readonly at: number
+  readonly rcpt?: string
+  readonly event: string
+  readonly attempt?: Attempt
+  readonly detail?: string
+}
+export type Change =
+  { readonly do: 'hold' | 'release' | 'retry' | 'drop' } | { readonly do: 'reroute'; readonly site: SiteKey }
+
+/** The durable queue. One interface for the embedded store, its in-memory twin and PostgreSQL; `@posthorn/testkit` has its contract suite. */
+export interface Queue {
+  /** `sizeHint` in octets, from SIZE. Throws StoreError when there is no room for it. */
+  begin(sizeHint?: number): Draft
+  /** A fresh id, for a report. */
+  newId(): QueueId
+  /** Lease due deliveries, fairly over sites, the longest-due site first. `only` picks sites. */
+  claim(o: {
+    readonly owner: Owner
+    readonly sites: number
+    readonly perSite: number
+    readonly leaseMs: number
+    readonly skip?: ReadonlySet<SiteKey>
+  }): Promise<readonly Claim[]>
+  /** The leases that are still ours. */
+  renew(leases: readonly Lease[], leaseMs: number): Promise<readonly Lease[]>
+  settle(batch: readonly Settlement[]): Promise<readonly ('ok' | 'stale')[]>
+  /** Give back untried. */
+  release(leases: readonly Lease[], due: number, why: string): Promise<void>
+  /** Nothing of that site is claimed before `until` (wall time in ms). */
+  pause(site: SiteKey, until: number, why: string): Promise<void>
+  /** Free the leases of an owner that is gone, or of all but `except`; says how many. */
+  disown(o: { readonly owner: Owner } | { readonly except: Owner }): Promise<number>
+  /** Wall time in ms of the next due delivery or lease end. */
+  nextDue(): Promise<number | undefined>
+  /** Called when there may be something due. The result unsubscribes. */
+  onWake(call: () => void): () => void
+  list(
+    f: Filter,
+    o: { readonly after?: string; readonly limit: number },
+  ): Promise<{ readonly rows: readonly QueueRow[]; readonly after?: string }>
+  count(f: Filter, by?: FilterField): Promise<ReadonlyMap<string, number>>
+  show(id: QueueId): Promise<QueueEntry | undefined>
+  /** The message as it would be sent now, for an operator. */
+  open(id: QueueId): Promise<Body | undefined>
+  change(f: Filter, c: Change, actor: string, o?: { readonly dryRun?: boolean }): Promise<number>
+  /** Finish what is being committed, then close the store. */
+  close(): Promise<void>
+}

@@ -1,0 +1,41 @@
+import type { Mailbox } from '@posthorn/address'
+import type { Body } from '@posthorn/message'
+import type { Envelope, NewRecipient, QueueId, SiteKey } from './queue.ts'
+import type { Outcome } from './outcome.ts'
+
+/** Where an attempt goes, as the `route` hook or the site key says. */
+export type Route =
+  | { readonly via: 'mx'; readonly domain: string }
+  | {
+      readonly via: 'smtp' | 'lmtp'
+      readonly host: string
+      readonly port: number
+      /** Name of a credential in the configuration, never the secret. */
+      readonly credentials?: string
+      readonly tls?: 'never' | 'may' | 'encrypt' | 'verify'
+      /** TLS from the first byte (RFC 8314). */
+      readonly implicitTls?: boolean
+    }
+  | { readonly via: 'transport'; readonly name: string; readonly arg: string }
+
+/** One copy of one message for one next hop. */
+export interface Job {
+  readonly id: QueueId
+  readonly site: SiteKey
+  readonly route: Route
+  readonly envelope: Envelope
+  readonly returnPath: Mailbox | null
+  readonly recipients: readonly NewRecipient[]
+  readonly body: Body
+  readonly arrived: number
+  /** Whether the leases still hold; asked before MAIL and before the final dot. */
+  readonly stillOurs: () => boolean
+}
+
+/** Delivers a job; one outcome per recipient, in their order. Never rejects: an unknown failure is `deferred`. */
+export interface Transport {
+  deliver(job: Job, signal: AbortSignal): Promise<readonly Outcome[]>
+  /** Several jobs of one site at once, when the transport can share work (one directory sync, one connection). */
+  deliverAll?(jobs: readonly Job[], signal: AbortSignal): Promise<readonly (readonly Outcome[])[]>
+  close?(): Promise<void>
+}
