@@ -1,1 +1,2 @@
-export {}
+export { manualClock, seededRandom } from './clock.ts'
+export type { ManualClock } from './clock.ts'
