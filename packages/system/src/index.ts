@@ -1,1 +1,6 @@
-export {}
+export { systemClock } from './clock.ts'
+export { systemRandom } from './random.ts'
+export { systemNetwork } from './network.ts'
+export type { NetworkOptions } from './network.ts'
+export { socketWire } from './wire.ts'
+export type { WireFacts } from './wire.ts'
