@@ -1,3 +1,5 @@
+import { joinBytes } from './bytes.ts'
+
 /**
  * Message bytes that can be read again and again.
  * `bytes` is there when the whole is in memory already; `open` always works and never holds the whole.
@@ -15,6 +17,48 @@ export const bodyOf = (bytes: Uint8Array): Body => ({
   size: bytes.byteLength,
   bytes,
   async *open() {
-    yield bytes
+    if (bytes.byteLength > 0) yield bytes
   },
 })
+
+/** In memory on both sides: the whole is joined once, when somebody asks for it, not before. */
+const joinedBody = (head: Uint8Array, bytes: Uint8Array): Body => {
+  let whole: Uint8Array | undefined
+  return {
+    size: head.byteLength + bytes.byteLength,
+    get bytes() {
+      return (whole ??= joinBytes([head, bytes]))
+    },
+    async *open() {
+      yield head
+      if (bytes.byteLength > 0) yield bytes
+    },
+  }
+}
+
+/** A header block and what follows it, as one body. Both must live as long as the result. */
+export const concatBody = (head: Uint8Array, body: Body): Body => {
+  if (head.byteLength === 0) return body
+  if (body.bytes !== undefined) return joinedBody(head, body.bytes)
+  return {
+    size: head.byteLength + body.size,
+    async *open(signal) {
+      yield head
+      yield* body.open(signal)
+    },
+  }
+}
+
+/** The whole of a body in memory. Rejects with RangeError when it has more than `limit` octets, whatever it said of its size. */
+export const readAll = async (body: Body, limit: number, signal?: AbortSignal): Promise<Uint8Array> => {
+  if (body.size > limit) throw new RangeError(`body of ${body.size} octets is over the limit of ${limit}`)
+  if (body.bytes !== undefined) return body.bytes
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body.open(signal)) {
+    size += chunk.byteLength
+    if (size > limit) throw new RangeError(`body is over the limit of ${limit} octets`)
+    chunks.push(chunk)
+  }
+  return joinBytes(chunks)
+}
