@@ -28,6 +28,8 @@ export interface Job {
   readonly recipients: readonly NewRecipient[]
   readonly body: Body
   readonly arrived: number
+  /** What the `egress` hook asked of the connection. */
+  readonly egress?: { readonly source?: string; readonly messagesPerConnection?: number }
   /** Whether the leases still hold; asked before MAIL and before the final dot. */
   readonly stillOurs: () => boolean
 }
