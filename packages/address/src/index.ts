@@ -1,1 +1,8 @@
 export type { Domain, LocalPart, Mailbox } from './mailbox.ts'
+export { parseDomain } from './domain.ts'
+export { isAddressLiteral, literalIp } from './literal.ts'
+export { mailboxAt, parseMailbox, parsePath } from './parse.ts'
+export type { ParsedPath } from './parse.ts'
+export { isPostmaster, mailboxKey, sameMailbox } from './compare.ts'
+export { asciiMailbox, formatMailbox, formatPath, needsSmtputf8 } from './format.ts'
+export { isAscii, octetLength, octetsOfText, textOfOctets } from './octets.ts'

@@ -1,0 +1,45 @@
+import { toASCII } from 'tr46'
+import { parseLiteral } from './literal.ts'
+import { isAscii, octetLength } from './octets.ts'
+import type { Domain } from './mailbox.ts'
+
+/** RFC 5321 §4.5.3.1.2, in octets. */
+export const maxDomain = 255
+
+/** Labels of RFC 1035 §2.3.1, and `_`, which the grammar lacks and names in the field have; at most 63 octets each. */
+const hostName = /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
+
+/** A last label of digits makes a bare IP address look like a domain (RFC 3696 §2). */
+const endsInDigits = /(?:^|\.)[0-9]+$/
+
+const idna = {
+  checkBidi: true,
+  checkHyphens: false,
+  checkJoiners: true,
+  useSTD3ASCIIRules: false,
+  verifyDNSLength: true,
+  transitionalProcessing: false,
+  ignoreInvalidPunycode: false,
+} as const
+
+/** Whether every label is plain: no A-label to verify, nothing for IDNA to map. */
+const isPlain = (name: string): boolean => isAscii(name) && !name.includes('xn--')
+
+const parseName = (text: string): Domain | undefined => {
+  const lower = text.toLowerCase()
+  const name = isPlain(lower) ? lower : toASCII(text, idna)
+  if (name === null || name.length > maxDomain || !hostName.test(name) || endsInDigits.test(name)) return undefined
+  return name as Domain
+}
+
+/**
+ * Read a domain: a name, or an address literal in brackets. Names come back in lower case with A-labels, mapped and checked by
+ * UTS #46 without transitional processing (so `。` is a dot and a broken `xn--` label is refused); literals come back normalised.
+ * `undefined` for anything else: a trailing dot, an empty or overlong label, a bare IP address. Non-ASCII is allowed unless
+ * `smtputf8` is false (RFC 5321 §4.1.2, RFC 6531 §3.3).
+ */
+export const parseDomain = (text: string, options?: { readonly smtputf8?: boolean }): Domain | undefined => {
+  if (text.length > maxDomain || octetLength(text) > maxDomain) return undefined
+  if (options?.smtputf8 === false && !isAscii(text)) return undefined
+  return text.startsWith('[') ? parseLiteral(text) : parseName(text)
+}
