@@ -1,0 +1,108 @@
+import type { z } from 'zod'
+import { schema, type Config, type ConfigInput } from './schema.ts'
+
+/** Types a configuration file: `export default defineConfig({ hostname: 'mx.example.org', … })`. Checked when it is loaded. */
+export const defineConfig = (config: ConfigInput): ConfigInput => config
+
+/** One thing wrong with a configuration: the path of the key, what was found and what is allowed. */
+export interface ConfigProblem {
+  readonly path: string
+  readonly message: string
+}
+
+/** A configuration that was refused. `problems` has every fault, so that one run shows them all. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly problems: readonly ConfigProblem[]
+  constructor(problems: readonly ConfigProblem[]) {
+    super(problems.map(p => `${p.path}: ${p.message}`).join('\n'))
+    this.problems = problems
+  }
+}
+
+/** Check a configuration and fill in its defaults. Throws ConfigError. */
+export const checkConfig = (input: unknown): Config => {
+  const result = schema.safeParse(input)
+  if (!result.success) throw new ConfigError(result.error.issues.flatMap(issue => explain(issue, input)))
+  const problems = contradictions(result.data)
+  if (problems.length > 0) throw new ConfigError(problems)
+  return result.data
+}
+
+const pathText = (path: readonly PropertyKey[]): string =>
+  path.length === 0
+    ? '(configuration)'
+    : path.map((p, i) => (typeof p === 'number' ? `[${p}]` : `${i > 0 ? '.' : ''}${String(p)}`)).join('')
+
+const valueAt = (input: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>(
+    (at, key) => (typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[key] : undefined),
+    input,
+  )
+
+const explain = (issue: z.core.$ZodIssue, input: unknown): readonly ConfigProblem[] => {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map(key => ({
+      path: pathText([...issue.path, key]),
+      message: `unknown key; allowed here: ${allowedKeys(issue.path).join(', ')}`,
+    }))
+  }
+  // Of a union, the branch that got furthest says most.
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    const deepest = issue.errors
+      .flat()
+      .reduce<z.core.$ZodIssue | undefined>(
+        (best, e) => (best === undefined || e.path.length > best.path.length ? e : best),
+        undefined,
+      )
+    if (deepest !== undefined && deepest.path.length > 0)
+      return explain({ ...deepest, path: [...issue.path, ...deepest.path] }, input)
+    const choices = [...new Set(issue.errors.flat().map(e => e.message))].join(', or: ')
+    return [{ path: pathText(issue.path), message: `${choices}; found ${show(valueAt(input, issue.path))}` }]
+  }
+  return [{ path: pathText(issue.path), message: `${issue.message}; found ${show(valueAt(input, issue.path))}` }]
+}
+
+const show = (value: unknown): string => {
+  if (value === undefined) return 'nothing'
+  if (typeof value === 'function') return 'a function'
+  const text = JSON.stringify(value) ?? typeof value
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text
+}
+
+/** The keys that the schema knows at a path, found by walking it. */
+const allowedKeys = (path: readonly PropertyKey[]): readonly string[] => {
+  let at: unknown = schema
+  for (const key of path) at = shapeOf(at)?.[String(key)]
+  return Object.keys(shapeOf(at) ?? {})
+}
+const shapeOf = (type: unknown): Record<string, unknown> | undefined => {
+  const def = (
+    type as { def?: { innerType?: unknown; shape?: Record<string, unknown>; options?: readonly unknown[] } } | undefined
+  )?.def
+  if (def?.shape !== undefined) return def.shape
+  if (def?.innerType !== undefined) return shapeOf(def.innerType)
+  return def?.options?.map(shapeOf).find(s => s !== undefined)
+}
+
+/** What each key allows on its own, but not together. */
+const contradictions = (c: Config): readonly ConfigProblem[] => {
+  const problems: ConfigProblem[] = []
+  const wrong = (path: string, message: string): void => void problems.push({ path, message })
+  if (typeof c.outbound === 'object') {
+    const { user, password, tls } = c.outbound.smarthost
+    if ((user === undefined) !== (password === undefined)) wrong('outbound.smarthost', 'user and password go together')
+    if (user !== undefined && tls !== undefined && tls !== 'verify')
+      wrong(
+        'outbound.smarthost.tls',
+        `credentials are sent over a verified connection only: "verify" or nothing; found "${tls}"`,
+      )
+  }
+  for (const alias of Object.keys(c.aliases)) {
+    const at = alias.lastIndexOf('@')
+    if (at >= 0 && !c.domains.some(d => d === alias.slice(at + 1).toLowerCase()))
+      wrong(`aliases.${alias}`, `its domain is not one of ours; domains: ${c.domains.join(', ') || 'none'}`)
+  }
+  if (c.retry.most < c.retry.first) wrong('retry.most', 'is shorter than retry.first')
+  return problems
+}

@@ -1,0 +1,162 @@
+import { z } from 'zod'
+import { parseDomain, parseMailbox } from '@posthorn/address'
+import type { Plugin } from '@posthorn/plugin'
+import { duration, size } from './units.ts'
+
+const time = (fallback: string): z.ZodType<number, string | number | undefined> =>
+  z
+    .union([z.string(), z.number()])
+    .default(fallback)
+    .transform(
+      (text, at) =>
+        duration(text) ?? fail(at, `${JSON.stringify(text)} is not a duration such as "30s", "5m", "4h" or "5d"`),
+    )
+const octets = (fallback: string): z.ZodType<number, string | number | undefined> =>
+  z
+    .union([z.string(), z.number()])
+    .default(fallback)
+    .transform(
+      (text, at) => size(text) ?? fail(at, `${JSON.stringify(text)} is not a size such as "512K", "50M" or "2G"`),
+    )
+const fail = (at: z.RefinementCtx, message: string): never => {
+  at.addIssue({ code: 'custom', message })
+  return z.NEVER
+}
+
+const domain = z.string().transform((text, at) => {
+  const parsed = parseDomain(text)
+  return parsed === undefined || parsed.startsWith('[')
+    ? fail(at, `${JSON.stringify(text)} is not a domain name`)
+    : parsed
+})
+const mailboxName = z
+  .string()
+  .refine(text => parseMailbox(text.includes('@') ? text : `${text}@x`, { smtputf8: true }) !== undefined, {
+    error: 'is not an address such as "ann@example.org", nor a local part such as "ann"',
+  })
+
+const port = z.int().min(0).max(65535)
+const listener = z.union([
+  z.literal(false),
+  z.strictObject({ host: z.string().default('0.0.0.0'), port }),
+  z.strictObject({ path: z.string() }),
+])
+
+const secret = z.union([
+  z.strictObject({ file: z.string() }),
+  z.strictObject({ env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not the name of an environment variable') }),
+])
+
+const nextHop = z.strictObject({
+  host: z.string().min(1),
+  port: port.default(25),
+  tls: z.enum(['never', 'may', 'encrypt', 'verify']).optional(),
+  implicitTls: z.boolean().optional(),
+  user: z.string().optional(),
+  /** From a file or the environment, so that the configuration can be shown to others. */
+  password: secret.optional(),
+})
+
+const isPlugin = (x: unknown): x is Plugin =>
+  typeof x === 'object' && x !== null && 'name' in x && 'setup' in x && typeof x.setup === 'function'
+const plugin = z.custom<Plugin>(isPlugin, {
+  error: 'is not a plugin: call its factory, as in greylist({ delay: "5m" })',
+})
+const services = ['mx', 'submission', 'submissions', 'lmtp'] as const
+const pluginEntry = z.union([
+  plugin,
+  z.strictObject({
+    use: plugin,
+    /** The services that ask it; all when absent. Hooks of queue and delivery are asked for every message. */
+    on: z.array(z.enum(services)).optional(),
+    /** Go on when it fails, instead of deferring the transaction. */
+    onError: z.literal('pass').optional(),
+  }),
+])
+
+/** The configuration as it is checked; `z.input` of it is what `defineConfig` takes. Unknown keys are errors. */
+export const schema = z.strictObject({
+  hostname: domain,
+  /** Directory of everything that must survive: queue, Maildirs, users, keys. */
+  state: z.string().default('./var'),
+  listeners: z
+    .strictObject({
+      mx: listener.default({ host: '0.0.0.0', port: 25 }),
+      submission: listener.default({ host: '0.0.0.0', port: 587 }),
+      submissions: listener.default({ host: '0.0.0.0', port: 465 }),
+      lmtp: listener.default(false),
+    })
+    .prefault({}),
+  /** Domains whose mail ends here. */
+  domains: z.array(domain).default([]),
+  /** Mailboxes besides those of the users; `ann` stands for ann at every domain. */
+  mailboxes: z.array(mailboxName).default([]),
+  /** Takes postmaster's mail; the first mailbox when absent. */
+  postmaster: mailboxName.optional(),
+  /** What an address stands for: mailboxes or addresses, here or elsewhere. */
+  aliases: z.record(mailboxName, z.union([mailboxName.transform(x => [x]), z.array(mailboxName).min(1)])).default({}),
+  /** Splits `user+detail`; false for none. */
+  delimiter: z.union([z.string().length(1), z.literal(false)]).default('+'),
+  /** Where local mail goes: Maildirs under the state directory, or another server. `any` recipient is accepted only with lmtp. */
+  deliver: z
+    .union([
+      z.literal('maildir'),
+      z.strictObject({
+        lmtp: z.union([z.strictObject({ host: z.string(), port }), z.strictObject({ path: z.string() })]),
+        recipients: z.enum(['listed', 'any']).default('listed'),
+      }),
+    ])
+    .default('maildir'),
+  /** Where the other mail goes: out by MX, through a smarthost, or into a trap Maildir that nothing leaves. */
+  outbound: z.union([z.enum(['mx', 'trap']), z.strictObject({ smarthost: nextHop })]).default('mx'),
+  /** File of the users, relative to the state directory. Managed by `posthorn user`. */
+  users: z.string().default('users.json'),
+  /** Client networks that may relay without logging in. Empty unless you write some. */
+  trusted: z.array(z.union([z.cidrv4(), z.cidrv6()], { error: 'is not a network such as "192.0.2.0/24"' })).default([]),
+  /** A certificate and its key in PEM files, reloaded when they change; self-signed when absent. */
+  tls: z.strictObject({ cert: z.string(), key: z.string() }).optional(),
+  resolver: z
+    .strictObject({
+      /** Addresses, with a port if need be; the system's when absent. */
+      servers: z.array(z.string()).optional(),
+      timeout: time('5s'),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      messageSize: octets('50M'),
+      headerSize: octets('1M'),
+      recipients: z.int().min(100).default(1000),
+      connections: z.int().min(1).default(1000),
+      connectionsPerAddress: z.int().min(1).default(50),
+      hops: z.int().min(1).max(1000).default(50),
+      /** Below this much free space on the queue's disk, mail is deferred. */
+      freeSpace: octets('64M'),
+    })
+    .prefault({}),
+  retry: z
+    .strictObject({
+      first: time('5m'),
+      most: time('4h'),
+      /** Undeliverable mail goes back after this. */
+      expire: time('5d'),
+      /** The sender is told of a delay after this. */
+      warn: time('4h'),
+    })
+    .prefault({}),
+  /** Deliveries at a time, to one site and in all. */
+  concurrency: z.strictObject({ perSite: z.int().min(1).default(20), total: z.int().min(1).default(200) }).prefault({}),
+  plugins: z.array(pluginEntry).default([]),
+  log: z
+    .strictObject({
+      level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+      format: z.enum(['text', 'json', 'auto']).default('auto'),
+    })
+    .prefault({}),
+})
+
+/** What `defineConfig` takes: every key but `hostname` has a default. */
+export type ConfigInput = z.input<typeof schema>
+/** The configuration with defaults filled in, durations in ms and sizes in octets. */
+export type Config = z.output<typeof schema>
+export type ServiceName = (typeof services)[number]

@@ -1,0 +1,65 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { startPosthorn } from '../peers/posthorn.ts'
+import type { System } from './system.ts'
+
+const stackPath = fileURLToPath(new URL('../../packages/stack/src/index.ts', import.meta.url))
+const pluginPath = fileURLToPath(new URL('../../packages/plugin/src/index.ts', import.meta.url))
+
+const config = (dir: string, body: string): string => {
+  const file = join(dir, 'posthorn.config.ts')
+  writeFileSync(
+    file,
+    `import { defineConfig } from ${JSON.stringify(stackPath)}
+import { definePlugin } from ${JSON.stringify(pluginPath)}
+void definePlugin
+export default defineConfig({
+  hostname: 'posthorn.test',
+  listeners: { mx: { host: '127.0.0.1', port: 0 }, submission: false, submissions: false },
+  domains: ['bench.test'],
+  mailboxes: ['bob@bench.test'],
+  limits: { connectionsPerAddress: 1000 },
+  log: { format: 'json' },
+  ${body}
+})
+`,
+  )
+  return file
+}
+
+/** Posthorn with durability on, one process for each workload. */
+export const posthornSystem = async (sinkPort: number): Promise<System> => {
+  const dir = mkdtempSync(join(tmpdir(), 'posthorn-bench-'))
+  const launch = async (name: string, body: string) => {
+    const at = mkdtempSync(join(dir, `${name}-`))
+    return {
+      state: join(at, 'var'),
+      running: await startPosthorn(['start', '--json', '--config', config(at, body), '--state', join(at, 'var')]),
+    }
+  }
+  const accept = await launch(
+    'accept',
+    `plugins: [definePlugin({ name: 'bench-hold', setup: () => ({ message: () => ({ hold: 'bench' }) }) })],`,
+  )
+  const maildir = await launch('maildir', '')
+  const relay = await launch(
+    'relay',
+    `trusted: ['127.0.0.0/8'], outbound: { smarthost: { host: '127.0.0.1', port: ${sinkPort}, tls: 'never' } },`,
+  )
+  const all = { accept, maildir, relay }
+  return {
+    name: 'posthorn',
+    target: work => ({
+      port: all[work].running.ports.mx ?? 0,
+      to: work === 'relay' ? 'bob@elsewhere.test' : 'bob@bench.test',
+    }),
+    pid: work => all[work].running.pid,
+    maildir: join(maildir.state, 'mail', 'bob@bench.test'),
+    stop: async () => {
+      for (const { running } of Object.values(all)) await running.stop()
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config'
+
+// Real programs on real sockets: one file at a time, generous deadlines.
+const conditions = ['@posthorn/source', 'node', 'import', 'module', 'default']
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    root: new URL('../..', import.meta.url).pathname,
+    include: ['test/interop/**/*.test.ts', 'test/crash/**/*.test.ts'],
+    execArgv: ['-C', '@posthorn/source'],
+    pool: 'forks',
+    fileParallelism: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+})

@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** The `posthorn` program run as a stranger would run it. */
+export interface Running {
+  readonly pid: number
+  readonly ports: Readonly<Record<string, number>>
+  /** All it printed on standard output after the first line, and on standard error. */
+  output(): string
+  /** SIGTERM, and the exit code. */
+  stop(): Promise<number | null>
+  /** SIGKILL, and wait for the end. */
+  kill(): Promise<void>
+}
+
+/** Start an app's main file and wait for its ready line. */
+export const startPosthorn = async (
+  args: readonly string[],
+  o: { readonly main?: string; readonly env?: NodeJS.ProcessEnv; readonly timeoutMs?: number } = {},
+): Promise<Running> => {
+  const main = o.main ?? `${root}/apps/posthorn/src/main.ts`
+  const child = spawn(
+    `${root}/node_modules/node/bin/node`,
+    ['--disable-warning=ExperimentalWarning', '-C', '@posthorn/source', main, ...args],
+    { env: { ...process.env, ...o.env }, stdio: ['ignore', 'pipe', 'pipe'], cwd: root },
+  )
+  const kept: string[] = []
+  const keep = (chunk: unknown): void => {
+    kept.push(String(chunk))
+    if (kept.length > 2000) kept.splice(0, 1000)
+  }
+  child.stderr.on('data', keep)
+  const ended = new Promise<number | null>(resolve => child.once('exit', code => resolve(code)))
+  const ready = new Promise<{ pid: number; listeners: Record<string, { port: number }> }>((resolve, reject) => {
+    let text = ''
+    const first = (chunk: unknown): void => {
+      text += String(chunk)
+      const end = text.indexOf('\n')
+      if (end < 0) return
+      child.stdout.off('data', first)
+      child.stdout.on('data', keep)
+      try {
+        resolve(JSON.parse(text.slice(0, end)))
+      } catch {
+        reject(new Error(`the first line is not JSON: ${text}`))
+      }
+    }
+    child.stdout.on('data', first)
+    void ended.then(code => reject(new Error(`it ended with ${code} before it was ready: ${text}${kept.join('')}`)))
+    setTimeout(() => reject(new Error(`not ready in time: ${text}${kept.join('')}`)), o.timeoutMs ?? 20_000).unref()
+  })
+  let line
+  try {
+    line = await ready
+  } catch (error) {
+    child.kill('SIGKILL')
+    throw error
+  }
+  return {
+    pid: line.pid,
+    ports: Object.fromEntries(Object.entries(line.listeners).map(([name, l]) => [name, l.port])),
+    output: () => kept.join(''),
+    stop: async () => {
+      child.kill('SIGTERM')
+      return ended
+    },
+    kill: async () => {
+      process.kill(line.pid, 'SIGKILL')
+      await ended
+    },
+  }
+}
