@@ -24,10 +24,13 @@ export type {
   Resolved,
   Wait,
 } from './hooks.ts'
-export { pass, permit } from './verdict.ts'
+export { isStop, pass, permit, stopReply } from './verdict.ts'
+export { policyFailure } from '@posthorn/reply'
 export type { Pass, Permit, Stop } from './verdict.ts'
-export { slot } from './slot.ts'
+export { newSlots, slot } from './slot.ts'
 export type { Slot, Slots } from './slot.ts'
+export { Scope } from './scope.ts'
+export type { SignalSource } from './scope.ts'
 export type {
   Chain,
   Claimed,

@@ -12,3 +12,16 @@ export interface Slots {
   get<T>(slot: Slot<T>): T | undefined
   set<T>(slot: Slot<T>, value: T): void
 }
+
+/** Slots on their own, to be spread into a context. What they lack is looked for in `parent`, whose lifetime is longer. */
+export const newSlots = (parent?: Slots): Slots => {
+  let values: Map<object, unknown> | undefined
+  return {
+    get: <T>(slot: Slot<T>): T | undefined =>
+      values?.has(slot) === true ? (values.get(slot) as T) : parent?.get(slot),
+    set: <T>(slot: Slot<T>, value: T): void => {
+      values ??= new Map()
+      values.set(slot, value)
+    },
+  }
+}
