@@ -73,8 +73,6 @@ export const badHello: Reject = reject(501, '5.5.4', 'A domain or an address lit
 export const duplicateParameter: Reject = reject(501, '5.5.4', 'Parameter given twice')
 /** A parameter of MAIL or RCPT whose value is malformed. RFC 5321 §4.1.1.11 */
 export const badParameter: Reject = reject(501, '5.5.4', 'Bad parameter value')
-/** More parameters than there are extensions. RFC 5321 §4.5.3.1.11 */
-export const tooManyParameters: Reject = reject(501, '5.5.4', 'Too many parameters')
 /** A parameter of MAIL or RCPT that was not offered. RFC 5321 §4.1.1.11 */
 export const unknownParameter: Reject = reject(555, '5.5.4', 'Parameter not recognised or not offered')
 

@@ -35,7 +35,6 @@ export {
   badHello,
   duplicateParameter,
   badParameter,
-  tooManyParameters,
   unknownParameter,
   senderOk,
   recipientOk,

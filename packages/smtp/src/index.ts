@@ -1,1 +1,8 @@
-export {}
+export { parseCommand } from './parse-command.ts'
+export type { CommandOptions, ParsedCommand } from './parse-command.ts'
+export type { Command, MailParams, NotifyOn, RcptParams, Verb } from './command.ts'
+export { xtextDecode, xtextEncode } from './xtext.ts'
+export { parseEhlo } from './ehlo.ts'
+export { ReplyReader } from './reply-reader.ts'
+export type { ReplyFault, ReplyLimits } from './reply-reader.ts'
+export { DotStuffer } from './dot-stuffer.ts'
