@@ -45,8 +45,12 @@ const chainOf = (socket: TLSSocket): X509Certificate[] => {
 }
 
 /** What the authorities and the names say about the peer: undefined when all is well. */
-const pkixFault = (socket: TLSSocket): string | undefined =>
-  socket.authorized ? undefined : (socket.authorizationError?.message ?? String(socket.authorizationError))
+const pkixFault = (socket: TLSSocket): string | undefined => {
+  if (socket.authorized) return undefined
+  // Node gives OpenSSL's symbol as a string, whatever its types say, and an Error for what checkServerIdentity found.
+  const why: unknown = socket.authorizationError
+  return why instanceof Error ? why.message : `the certificate is not trusted (${String(why)})`
+}
 
 /** The reason why the peer's certificate is not what the need asks for. Levels that do not check report and do not enforce. */
 export const peerFault = (socket: TLSSocket, need: TlsNeed): { readonly why?: string; readonly enforced: boolean } => {

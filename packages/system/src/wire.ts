@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { Endpoint, ServerTls, TlsFacts, TlsNeed, Wire, WireReader } from '@posthorn/contracts'
@@ -16,6 +17,10 @@ export interface WireFacts {
   readonly ca?: readonly string[]
 }
 
+/** OpenSSL's own words for a failed handshake or record, without its addresses and source lines. */
+const readable = (error: Error & { readonly reason?: unknown; readonly code?: unknown }): Error =>
+  typeof error.reason === 'string' ? Object.assign(new Error(`TLS: ${error.reason}`), { code: error.code }) : error
+
 const ignore = (): void => {}
 
 class SocketWire implements Wire {
@@ -23,6 +28,7 @@ class SocketWire implements Wire {
   readonly local: Endpoint
   tls: TlsFacts | undefined
   readonly #ca: readonly string[] | undefined
+  readonly #inMemory: boolean
   #stream: Duplex
   #reader: WireReader | undefined
   #paused = true
@@ -39,6 +45,7 @@ class SocketWire implements Wire {
     this.tls = facts.tls
     this.#ca = facts.ca
     this.#stream = stream
+    this.#inMemory = !(stream instanceof Socket)
     this.#attach(stream)
   }
 
@@ -48,9 +55,10 @@ class SocketWire implements Wire {
   readonly #onEnd = (): void => {
     this.#ended = true
     if (!this.#closing) this.#reader?.end()
+    else this.#dropPair()
   }
   readonly #onError = (error: Error): void => {
-    this.#error ??= error
+    this.#error ??= readable(error)
     // After a handshake without a tls.Server, Node reports a broken record and leaves the socket open.
     this.#stream.destroy()
   }
@@ -193,6 +201,11 @@ class SocketWire implements Wire {
     })
   }
 
+  /** Node's `duplexPair` never tells a writer that its peer was destroyed, so once both have ended nobody waits for it. */
+  #dropPair(): void {
+    const stream = this.#stream
+    if (this.#inMemory && this.#ended) setImmediate(() => stream.destroy())
+  }
   close(): void {
     if (this.#closing || this.#closed) return
     this.#closing = true
@@ -202,6 +215,7 @@ class SocketWire implements Wire {
     const stream = this.#stream
     const timer = setTimeout(() => stream.destroy(), LINGER_MS).unref()
     stream.once('close', () => clearTimeout(timer))
+    this.#dropPair()
   }
   abort(): void {
     this.#closing = true

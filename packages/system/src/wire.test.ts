@@ -1,0 +1,142 @@
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { recorder, streams, wireOf } from '../test/pair.ts'
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+describe.each(['tcp', 'memory'] as const)('a wire over %s', kind => {
+  test('keeps what arrives before there is a reader', async () => {
+    const [near, far] = await streams[kind]()
+    far.write('220 ready\r\n')
+    await new Promise(resolve => near.once('readable', resolve))
+    near.removeAllListeners('readable')
+    const reader = recorder()
+    wireOf(near).read(reader)
+    await reader.until(r => r.text !== '')
+    expect(reader.text).toBe('220 ready\r\n')
+    near.destroy()
+    far.destroy()
+  })
+
+  test('writes strings as latin1 and bytes as they are', async () => {
+    const [near, far] = await streams[kind]()
+    const reader = recorder()
+    wireOf(far).read(reader)
+    const wire = wireOf(near)
+    wire.write('\u00e9\u0000')
+    wire.write(Uint8Array.of(0xff))
+    wire.close()
+    await reader.until(r => r.ended)
+    expect(reader.text).toBe('\u00e9\u0000\u00ff')
+  })
+
+  test('stops calling the reader while paused', async () => {
+    const [near, far] = await streams[kind]()
+    const reader = recorder()
+    const wire = wireOf(near)
+    wire.read(reader)
+    wire.pause()
+    far.write('x')
+    await new Promise(setImmediate)
+    await new Promise(setImmediate)
+    expect(reader.text).toBe('')
+    wire.resume()
+    await reader.until(r => r.text === 'x')
+    wire.abort()
+    far.destroy()
+  })
+
+  test('says when to wait, and tells when the peer has read', async () => {
+    const [near, far] = await streams[kind]()
+    const wire = wireOf(near)
+    const chunk = new Uint8Array(1 << 20)
+    let written = 0
+    while (wire.write(chunk)) written++
+    for (let more = 0; more < 40; more++) wire.write(chunk)
+    const drained = wire.drained()
+    far.resume()
+    await drained
+    expect(wire.write('x')).toBe(true)
+    wire.abort()
+    far.destroy()
+  })
+
+  test('lets nobody wait for a peer that has gone', async () => {
+    const [near, far] = await streams[kind]()
+    far.on('error', () => {})
+    const wire = wireOf(near)
+    wire.read(recorder())
+    for (let more = 0; more < 80; more++) wire.write(new Uint8Array(1 << 20))
+    const drained = wire.drained()
+    wire.abort()
+    await drained
+    await wire.drained()
+    expect(near.destroyed).toBe(true)
+  })
+
+  test('flushes before it closes, and drops what comes after', async () => {
+    const [near, far] = await streams[kind]()
+    const theirs = recorder()
+    const ours = recorder()
+    const other = wireOf(far)
+    other.read(theirs)
+    const wire = wireOf(near)
+    wire.read(ours)
+    wire.write('221 bye\r\n')
+    wire.close()
+    expect(wire.write('more')).toBe(false)
+    other.write('late')
+    await theirs.until(r => r.ended)
+    other.close()
+    await ours.until(r => r.closes === 1)
+    expect([theirs.text, ours.text, ours.error]).toEqual(['221 bye\r\n', '', undefined])
+  })
+
+  test('ends for good a peer that never closes its side', async () => {
+    const [near, far] = await streams[kind]()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    far.on('error', () => {})
+    const reader = recorder()
+    const wire = wireOf(near)
+    wire.read(reader)
+    wire.write(new Uint8Array(8 << 20))
+    wire.close()
+    vi.advanceTimersByTime(60_000)
+    await reader.until(r => r.closes === 1)
+    expect(near.destroyed).toBe(true)
+    far.destroy()
+  })
+
+  test('closes once, also after abort and close together', async () => {
+    const [near, far] = await streams[kind]()
+    far.on('error', () => {})
+    const reader = recorder()
+    const wire = wireOf(near)
+    wire.read(reader)
+    wire.abort()
+    wire.abort()
+    wire.close()
+    wire.resume()
+    await reader.until(r => r.closes > 0)
+    await new Promise(setImmediate)
+    expect(reader.closes).toBe(1)
+    const late = recorder()
+    wire.read(late)
+    await late.until(r => r.closes === 1)
+    far.destroy()
+  })
+})
+
+test('a reset is reported as an error and a write after it is harmless', async () => {
+  const [near, far] = await streams.tcp()
+  const reader = recorder()
+  const wire = wireOf(near)
+  wire.read(reader)
+  ;(far as unknown as { resetAndDestroy(): void }).resetAndDestroy()
+  await reader.until(r => r.closes === 1)
+  expect((reader.error as NodeJS.ErrnoException).code).toBe('ECONNRESET')
+  expect(wire.write('x')).toBe(false)
+  await wire.drained()
+  wire.close()
+})
