@@ -1,1 +1,6 @@
-export {}
+export { checkPair } from './pair.ts'
+export { selfSigned } from './self-signed.ts'
+export { staticCertificates } from './static-certificates.ts'
+export { fileCertificates } from './file-certificates.ts'
+export type { FileCertificates, FileCertificatesOptions, PairFiles } from './file-certificates.ts'
+export { outgoingTls } from './outgoing.ts'
