@@ -30,8 +30,7 @@ const fold = (name: string, value: string): string => {
  */
 export const field = (name: string, value: string, options: { readonly utf8?: boolean } = {}): HeaderField => {
   if (!/^[\x21-\x39\x3b-\x7e]{1,76}$/.test(name)) throw new RangeError(`impossible field name ${JSON.stringify(name)}`)
-  // oxlint-disable-next-line no-control-regex -- these are what is refused
-  if (/[\x00-\x08\x0a-\x1f\x7f]/.test(value)) throw new RangeError(`control character in the value of ${name}`)
+  if (/[^\P{Cc}\t]/u.test(value)) throw new RangeError(`control character in the value of ${name}`)
   const text = options.utf8 === true ? value.trim() : encodeWords(value.trim())
   const folded = fold(name, text)
   const raw = utf8(`${folded}\r\n`)

@@ -214,9 +214,14 @@ export interface Plugin {
   }
 }
 
-/** Declare a plugin; checks its name and gives the hooks their types. */
-export const definePlugin = (plugin: Plugin): Plugin => {
+/** Throws TypeError unless the name can be part of an event's name and of a key's name-space. */
+export const checkName = (plugin: Plugin): void => {
   if (!/^[a-z][a-z0-9-]{0,63}$/.test(plugin.name))
     throw new TypeError(`plugin name ${JSON.stringify(plugin.name)} is not lower-case letters, digits and dashes`)
+}
+
+/** Declare a plugin; checks its name and gives the hooks their types. */
+export const definePlugin = (plugin: Plugin): Plugin => {
+  checkName(plugin)
   return Object.freeze(plugin)
 }

@@ -31,8 +31,10 @@ export { newSlots, slot } from './slot.ts'
 export type { Slot, Slots } from './slot.ts'
 export { Scope } from './scope.ts'
 export type { SignalSource } from './scope.ts'
+export { createChain } from './chain.ts'
 export type {
   Chain,
+  ChainOptions,
   Claimed,
   ClaimHook,
   DecideHook,
@@ -40,5 +42,8 @@ export type {
   GatherHook,
   HookFailure,
   ObserveHook,
+  OnError,
   OnVerdict,
 } from './chain.ts'
+export type { BoundTransport } from './provided.ts'
+export type { Entry } from './setup.ts'
