@@ -1,13 +1,14 @@
 import { toASCII } from 'tr46'
 import { parseLiteral } from './literal.ts'
+import { isHonest } from './honest.ts'
 import { isAscii, octetLength } from './octets.ts'
 import type { Domain } from './mailbox.ts'
 
 /** RFC 5321 §4.5.3.1.2, in octets. */
 export const maxDomain = 255
 
-/** Labels of RFC 1035 §2.3.1, and `_`, which the grammar lacks and names in the field have; at most 63 octets each. */
-const hostName = /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
+/** Labels of letters, digits and inner hyphens, at most 63 octets each; RFC 5321 §4.1.2 rules out `_` by name. */
+const hostName = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
 /** A last label of digits makes a bare IP address look like a domain (RFC 3696 §2). */
 const endsInDigits = /(?:^|\.)[0-9]+$/
@@ -27,7 +28,7 @@ const isPlain = (name: string): boolean => isAscii(name) && !name.includes('xn--
 
 const parseName = (text: string): Domain | undefined => {
   const lower = text.toLowerCase()
-  const name = isPlain(lower) ? lower : toASCII(text, idna)
+  const name = isPlain(lower) ? lower : isHonest(text) ? toASCII(text, idna) : null
   if (name === null || name.length > maxDomain || !hostName.test(name) || endsInDigits.test(name)) return undefined
   return name as Domain
 }

@@ -1,4 +1,4 @@
-import { isAscii } from './octets.ts'
+import { isHonest } from './honest.ts'
 
 /** RFC 5321 §4.5.3.1.1, in octets, quotes and backslashes included. */
 export const maxLocalPart = 64
@@ -8,17 +8,6 @@ const dotString = /^[\w!#$%&'*+/=?^`{|}~\-\u0080-\uffff]+(?:\.[\w!#$%&'*+/=?^`{|
 
 /** What may stand in a local part at all, quoted or not. */
 const printable = /^[\x20-\x7e\u0080-\uffff]*$/
-
-/**
- * Characters beyond ASCII that no address has a use for and that let two addresses look alike or a log line lie: C1 controls, the
- * line and paragraph separators, the bidirectional controls (UAX #9 §2), noncharacters and the byte order mark. RFC 6531 §3.3
- * allows them in its grammar, RFC 5198 §2 and RFC 8264 §9 do not.
- */
-const deceptive =
-  /[\u0080-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufdd0-\ufdef\ufeff\p{Noncharacter_Code_Point}]/u
-
-/** Whether text beyond ASCII is well-formed and free of characters that deceive. */
-export const isHonest = (text: string): boolean => isAscii(text) || (text.isWellFormed() && !deceptive.test(text))
 
 /** The length of the quoted string that `text` begins with, quotes included; 0 when there is none that ends. */
 const quotedLength = (text: string): number => {

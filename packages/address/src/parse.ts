@@ -17,7 +17,7 @@ const notUtf8: ParsedPath = Object.freeze({ ok: false, why: 'utf8' })
 
 /** What nearly every path looks like: a dot-string at a name whose last label begins with a letter. */
 const plainPath =
-  /^<([\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*)@((?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)>/i
+  /^<([\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*)@((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)>/i
 
 /** A source route with its colon (RFC 5321 §4.1.2 `A-d-l`); what follows is all that counts (§4.1.1.3, appendix C). */
 const sourceRoute = /^@[^,:@<>"[\]\s]+(?:,@[^,:@<>"[\]\s]+)*:/

@@ -174,13 +174,13 @@ export const badCredentials: Reject = reject(535, '5.7.8', 'Authentication crede
 export const mechanismUnknown: Reject = reject(504, '5.5.4', 'Authentication mechanism not offered')
 /** RFC 4954 §6 */
 export const authenticationFailure: Defer = defer(454, '4.7.0', 'Temporary authentication failure')
-/** RFC 4954 §4: clear text needs TLS first. RFC 5248 §4 (X.7.11) */
+/** Clear text needs TLS first. RFC 4954 §6 (X.7.11) */
 export const encryptionRequired: Reject = reject(538, '5.7.11', 'Encryption required for this mechanism')
 /** The client sent `*`. RFC 4954 §4 */
 export const authenticationCancelled: Reject = reject(501, '5.7.0', 'Authentication cancelled')
 /** A response that is not base64, or that the mechanism cannot read. RFC 4954 §4 */
 export const badAuthenticationResponse: Reject = reject(501, '5.5.2', 'Cannot read the authentication response')
-/** RFC 4954 §4.3 (X.5.6) */
+/** RFC 4954 §6 (X.5.6) */
 export const authenticationLineTooLong: Reject = reject(500, '5.5.6', 'Authentication exchange line is too long')
 /** A second AUTH. RFC 4954 §4 */
 export const alreadyAuthenticated: Reject = reject(503, '5.5.1', 'Already authenticated')
@@ -188,5 +188,7 @@ export const alreadyAuthenticated: Reject = reject(503, '5.5.1', 'Already authen
 export const authenticationInTransaction: Reject = reject(503, '5.5.1', 'No AUTH during a mail transaction')
 /** Too many wrong passwords. RFC 4954 §9, RFC 3463 §3.8 (X.7.0) */
 export const tooManyAuthenticationFailures: Defer = defer(421, '4.7.0', 'Too many authentication failures')
-/** MAIL with REQUIRETLS on a session without TLS. RFC 8689 §4.2.1 (X.7.10) */
-export const requireTlsNeedsTls: Reject = reject(530, '5.7.10', 'REQUIRETLS needs TLS')
+/** A policy wants TLS where the session has none. RFC 5248 §2.4 (X.7.10) */
+export const encryptionNeeded: Reject = reject(523, '5.7.10', 'Encryption needed')
+/** The next hop does not offer REQUIRETLS. RFC 8689 §5, §8 (X.7.30) */
+export const requireTlsUnsupported: Reject = reject(550, '5.7.30', 'REQUIRETLS support required')

@@ -88,5 +88,6 @@ export {
   alreadyAuthenticated,
   authenticationInTransaction,
   tooManyAuthenticationFailures,
-  requireTlsNeedsTls,
+  encryptionNeeded,
+  requireTlsUnsupported,
 } from './catalogue.ts'

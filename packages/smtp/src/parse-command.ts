@@ -26,8 +26,11 @@ type Row = (argument: string, options: CommandOptions) => Command | Reject
 // oxlint-disable-next-line no-control-regex -- they are what is looked for
 const control = /[\0-\x1f\x7f]/
 
-/** RFC 5321 §4.1.1.1, and what clients in the field send instead: underscores, a bare address, a trailing dot. */
-const helloName = /^(?:[A-Za-z0-9._:-]{1,255}|\[[!-Z^-~]{1,253}\])$/
+/**
+ * RFC 5321 §4.1.1.1, and what clients in the field send instead: underscores, a bare address, a trailing dot, words after a
+ * literal. Nothing else, since the name goes into trace headers and logs.
+ */
+const helloName = /^(?:[A-Za-z0-9._:-]{1,255}$|\[[!-Z^-~]{1,253}\](?= |$))/
 
 /** RFC 4422 §3.1. */
 const mechanismName = /^[A-Za-z0-9_-]{1,20}$/
@@ -35,8 +38,10 @@ const base64 = /^(?:=|(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3
 
 const hello =
   (verb: 'EHLO' | 'HELO' | 'LHLO'): Row =>
-  name =>
-    helloName.test(name) ? { verb, name } : replies.badHello
+  argument => {
+    const name = helloName.exec(argument)?.[0]
+    return name === undefined ? replies.badHello : { verb, name }
+  }
 
 const bare = (verb: 'DATA' | 'RSET' | 'QUIT' | 'STARTTLS'): Row => {
   const command: Command = Object.freeze({ verb })
