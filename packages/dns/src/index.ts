@@ -1,1 +1,8 @@
-export {}
+export { createResolver } from './resolver.ts'
+export type { DnsResolver, ResolverOptions } from './resolver.ts'
+export { zoneResolver } from './zone-resolver.ts'
+export type { ZoneRecords, Zones } from './zones.ts'
+export { createDnsServer } from './server.ts'
+export type { DnsServer, DnsServerOptions, Question, Twist } from './server.ts'
+export { findExchanges } from './exchanges.ts'
+export type { Exchange, Exchanges, ExchangesOptions } from './exchanges.ts'
