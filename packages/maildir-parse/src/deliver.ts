@@ -53,10 +53,9 @@ const writeStream = async (
   return size + (await writeAll(maildir.files, fd, waiting))
 }
 
-/** Fill a new file in `tmp` and make its content durable. */
-const fill = async (maildir: Maildir, path: string, content: Content, signal?: AbortSignal): Promise<number> => {
+/** Fill the new file and make its content durable; closes it. */
+const fill = async (maildir: Maildir, fd: number, content: Content, signal?: AbortSignal): Promise<number> => {
   const { files } = maildir
-  const fd = await files.create(path)
   try {
     const size = Array.isArray(content)
       ? await writeAll(files, fd, content as readonly Uint8Array[])
@@ -76,16 +75,19 @@ const discard = (maildir: Maildir, path: string): Promise<void> => maildir.files
 const place = async (maildir: Maildir, content: Content, o: DeliverOptions): Promise<Delivered> => {
   const unique = maildir.names.next()
   const tmp = join(maildir.path, 'tmp', unique)
+  let created = false
   try {
     o.signal?.throwIfAborted()
-    const size = await fill(maildir, tmp, o.lines === 'lf' ? withUnixLines(content) : content, o.signal)
+    const fd = await maildir.files.create(tmp)
+    created = true
+    const size = await fill(maildir, fd, o.lines === 'lf' ? withUnixLines(content) : content, o.signal)
     o.signal?.throwIfAborted()
     const file = messageBase(unique, { size })
     // Names are unique by construction, so this replaces nothing.
     await maildir.files.rename(tmp, join(maildir.path, 'new', file))
     return { file, size }
   } catch (error) {
-    await discard(maildir, tmp)
+    if (created) await discard(maildir, tmp)
     throw o.signal?.aborted === true
       ? new MaildirError('aborted', 'deliver: aborted', error)
       : asMaildirError(error, 'deliver')

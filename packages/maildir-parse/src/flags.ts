@@ -28,5 +28,7 @@ export interface FlagChange {
 export const changeFlags = (flags: string, change: FlagChange): string => {
   const start = change.set ?? flags.replaceAll(/[^A-Za-z]/g, '')
   const gone = new Set(normaliseFlags(change.remove ?? ''))
-  return Array.from(normaliseFlags(start + (change.add ?? ''))).filter(f => !gone.has(f)).join('')
+  return Array.from(normaliseFlags(start + (change.add ?? '')))
+    .filter(f => !gone.has(f))
+    .join('')
 }
