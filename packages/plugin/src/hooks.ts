@@ -88,6 +88,8 @@ export interface Edit {
   /** Smaller goes first. */
   readonly priority?: number
 }
+/** What may be changed last of all: nothing that is there already, or the signatures over it would break. */
+export type Seal = Pick<Edit, 'prepend'> & { readonly [K in Exclude<keyof Edit, 'prepend'>]?: never }
 /** What an address is: a mailbox of ours, other addresses, or something a transport takes (`mx` with a domain for mail that leaves). */
 export type Resolved =
   | { readonly mailbox: string }
@@ -151,7 +153,7 @@ export interface HookMap {
   headers: Decide<OnRcpt, Headers>
   message: Decide<OnRcpt, Message, Ending>
   stamp: Gather<OnEnqueue, Message, Edit>
-  seal: Gather<OnEnqueue, Message, Pick<Edit, 'prepend'>>
+  seal: Gather<OnEnqueue, Message, Seal>
   returnPath: Claim<OnDelivery, Recipient, Mailbox>
   route: Claim<OnDelivery, Recipient, Route>
   egress: Claim<{ readonly signal: AbortSignal }, { readonly site: SiteKey; readonly mx: readonly string[] }, Egress>

@@ -22,6 +22,7 @@ export type {
   PluginTransport,
   Recipient,
   Resolved,
+  Seal,
   Wait,
 } from './hooks.ts'
 export { isStop, pass, permit, stopReply } from './verdict.ts'

@@ -1,5 +1,5 @@
 import { isDefer, isReject } from '@posthorn/reply'
-import type { Defer, Reject, Reply } from '@posthorn/reply'
+import type { Defer, Reject } from '@posthorn/reply'
 
 declare const passed: unique symbol
 declare const permitted: unique symbol
@@ -25,4 +25,4 @@ export const isStop = (x: unknown): x is Stop =>
   isRefusal(x) || (typeof x === 'object' && x !== null && 'hangUp' in x && isRefusal(x.hangUp))
 
 /** The reply that a stop sends. */
-export const stopReply = (stop: Stop): Reply<4 | 5> => ('hangUp' in stop ? stop.hangUp : stop)
+export const stopReply = (stop: Stop): Defer | Reject => ('hangUp' in stop ? stop.hangUp : stop)
