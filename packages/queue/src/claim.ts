@@ -1,0 +1,218 @@
+import type { Lease } from '@posthorn/contracts'
+import { faultOf } from './fault.ts'
+import { formatId } from './ids.ts'
+import type { ClaimedMessage, ClaimOp, DisownOp, PauseOp, RenewOp } from './operation.ts'
+import { messageOf, recipientOf } from './row.ts'
+import type { DeliveryRow, MessageRow } from './row.ts'
+import { free } from './settle.ts'
+import { setAside, touch, writeTouched } from './work.ts'
+import type { Work } from './work.ts'
+
+/** Content that one claim may bring along; what is left stays due. */
+const contentPerClaim = 8 * 1024 * 1024
+
+/** Looks at the spool file of a message; says what is wrong with it. */
+export type CheckSpool = (id: string, size: number) => string | undefined
+
+type Claimed = Map<number, { -readonly [k in keyof ClaimedMessage]: ClaimedMessage[k] } & { deliveries: Entry[] }>
+type Entry = ClaimedMessage['deliveries'][number]
+
+/** Lease what is due, one site after another; a site that was served goes behind those that wait. */
+export const claim = (work: Work, op: ClaimOp, checkSpool: CheckSpool): readonly ClaimedMessage[] => {
+  writeTouched(work)
+  freeExpired(work)
+  const done = new Set(op.skip)
+  const claimed: Claimed = new Map()
+  const room = { bytes: contentPerClaim }
+  let served = 0
+  while (served < op.sites && room.bytes > 0) {
+    const names = nextSites(work, op.sites - served, done)
+    if (names.length === 0) break
+    for (const name of names) {
+      if (room.bytes <= 0) break
+      done.add(name)
+      if (claimSite(work, op, name, { claimed, room, checkSpool }) > 0) served++
+    }
+  }
+  return [...claimed.values()]
+}
+
+const nextSites = ({ s, batch }: Work, count: number, not: ReadonlySet<string>): readonly string[] => {
+  const names: string[] = []
+  for (const row of s.dueSites.iterate(batch.now)) {
+    const name = row['name'] as string
+    if (!not.has(name)) names.push(name)
+    if (names.length >= count) break
+  }
+  return names
+}
+
+interface Basket {
+  readonly claimed: Claimed
+  readonly room: { bytes: number }
+  readonly checkSpool: CheckSpool
+}
+
+const claimSite = (work: Work, op: ClaimOp, site: string, basket: Basket): number => {
+  const { s, batch } = work
+  let count = 0
+  for (const priority of prioritiesOf(work, site)) {
+    const due = s.dueOfSite.all(site, priority, batch.now, op.perSite - count) as unknown as DeliveryRow[]
+    for (const row of due) {
+      if (basket.room.bytes <= 0) break
+      const into = basket.claimed.get(row.message) ?? load(work, row.message, basket)
+      const entry = into === undefined ? undefined : lease(work, op, row)
+      if (entry === undefined) continue
+      into?.deliveries.push(entry)
+      count++
+    }
+    if (count >= op.perSite) break
+  }
+  serve(work, site)
+  return count
+}
+
+/** Seeks, so that one priority's deferred mail is not read to find the next priority. */
+const prioritiesOf = ({ s }: Work, site: string): readonly number[] => {
+  const found: number[] = []
+  for (let after = -100; ;) {
+    const row = s.nextPriority.get(site, after)
+    if (row === undefined) return found
+    after = row['priority'] as number
+    found.push(after)
+  }
+}
+
+const earliest = (work: Work, site: string): number | undefined => {
+  let at: number | undefined
+  for (const priority of prioritiesOf(work, site)) {
+    const due = work.s.earliest.get(site, priority)?.['due'] as number | undefined
+    if (due !== undefined && (at === undefined || due < at)) at = due
+  }
+  return at
+}
+
+const serve = (work: Work, site: string): void => {
+  const { s, batch, counters } = work
+  const due = earliest(work, site)
+  if (due !== undefined) s.serveSite.run(Math.max(due, batch.now), ++counters.turn, site)
+  else if (s.deleteSite.run(site, batch.now).changes === 0) s.serveSite.run(null, ++counters.turn, site)
+}
+
+const lease = ({ s, batch }: Work, op: ClaimOp, row: DeliveryRow): Entry | undefined => {
+  const to = unlessDamaged(() => recipientOf(row))
+  if (typeof to === 'string') {
+    s.hold.run(to, row.id)
+    return undefined
+  }
+  s.lease.run(op.owner, Math.ceil(batch.mono + op.leaseMs), row.id)
+  return {
+    delivery: row.id,
+    token: row.token + 1,
+    attempts: row.attempts,
+    ...(row.warned !== null && { warned: row.warned }),
+    to,
+  }
+}
+
+/** The message with its content, or nothing when it is damaged; then it is set aside. */
+const load = (work: Work, key: number, { claimed, room, checkSpool }: Basket): ReturnType<Claimed['get']> => {
+  const { s, batch } = work
+  const row = s.message.get(key) as MessageRow | undefined
+  if (row === undefined) return undefined
+  const fault = damage(work, row, checkSpool)
+  if (typeof fault === 'string') {
+    setAside(work, row, fault)
+    return undefined
+  }
+  const { content, message } = fault
+  const entry = {
+    key,
+    nonce: row.nonce,
+    arrived: row.arrived,
+    size: row.size,
+    spooled: row.spooled,
+    message,
+    content: batch.out.push(content) - 1,
+    deliveries: [],
+  }
+  room.bytes -= content.byteLength
+  claimed.set(key, entry)
+  return entry
+}
+
+const damage = (
+  { s }: Work,
+  row: MessageRow,
+  checkSpool: CheckSpool,
+): string | { readonly content: Uint8Array; readonly message: ClaimedMessage['message'] } =>
+  unlessDamaged(() => {
+    const content = s.body.get(row.id)?.['content'] as Uint8Array | undefined
+    if (content === undefined) return 'its content is missing'
+    if (content.byteLength + row.spooled !== row.size)
+      return `its content has ${content.byteLength} octets of ${row.size}`
+    const fault = row.spooled > 0 ? checkSpool(formatId(row.id, row.nonce), row.spooled) : undefined
+    return fault ?? { content, message: messageOf(row) }
+  })
+
+/** What is wrong with a row, in words, instead of its value. */
+const unlessDamaged = <T>(read: () => T): T | string => {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof SyntaxError) return `its row is damaged: ${error.message}`
+    if (faultOf(error) === 'corrupt') return 'its row cannot be read'
+    throw error
+  }
+}
+
+/** Still ours are those whose token is the present one. */
+export const renew = ({ s, batch }: Work, op: RenewOp): readonly Lease[] => {
+  const until = Math.ceil(batch.mono + op.leaseMs)
+  return op.leases.filter(l => s.renew.run(until, l.delivery, l.token).changes === 1)
+}
+
+const freeRows = (work: Work, rows: readonly Record<string, unknown>[]): number => {
+  for (const { id } of rows) {
+    const row = work.s.delivery.get(id as number) as unknown as DeliveryRow
+    free(work, row, row)
+  }
+  return rows.length
+}
+
+const freeExpired = (work: Work): void => {
+  if (freeRows(work, work.s.expired.all(work.batch.mono)) > 0) writeTouched(work)
+}
+
+export const disown = (work: Work, op: Omit<DisownOp, 'do'>): number => {
+  const { s } = work
+  let freed = 0
+  for (;;) {
+    const rows = op.owner !== undefined ? s.ownedBy.all(op.owner) : s.ownedByOthers.all(op.except ?? '')
+    if (rows.length === 0) return freed
+    freed += freeRows(work, rows)
+  }
+}
+
+export const pause = (work: Work, op: PauseOp): void => {
+  const { s, batch, paused } = work
+  const until = Math.ceil(op.until)
+  writeTouched(work)
+  if (until > batch.now) paused.set(op.site, until)
+  else paused.delete(op.site)
+  const due = earliest(work, op.site)
+  s.pauseSite.run(op.site, due === undefined ? null : Math.max(due, until), until, op.why)
+  if (due === undefined) s.deleteSite.run(op.site, batch.now)
+  else touch(work, op.site, due)
+}
+
+/** Wall time in ms of what comes first: a site's due time or the end of a lease. */
+export const nextDue = (work: Work): number | undefined => {
+  const { s, batch } = work
+  writeTouched(work)
+  const ready = s.nextReady.get()?.['at'] as number | undefined
+  const leaseEnd = s.nextLeaseEnd.get()?.['at'] as number | null | undefined
+  const end = leaseEnd === null || leaseEnd === undefined ? undefined : batch.now + Math.max(0, leaseEnd - batch.mono)
+  if (ready === undefined) return end
+  return end === undefined ? ready : Math.min(ready, end)
+}

@@ -1,0 +1,113 @@
+import type { Clock, StoreError } from '@posthorn/contracts'
+import type { Engine } from './engine.ts'
+import type { GroupResult, Operation } from './operation.ts'
+import { asStoreError, storeError } from './store-error.ts'
+
+/** Bounds of one transaction: more waits for the next. */
+const maxOps = 1000
+const maxBytes = 16 * 1024 * 1024
+/** Between two steps of sweeping, in ms; sooner while there is much to sweep. */
+const sweepEvery = 10_000
+const sweepAgain = 50
+
+interface Waiting {
+  readonly op: Operation
+  readonly contents: readonly (readonly Uint8Array[])[]
+  readonly bytes: number
+  readonly resolve: (done: Done) => void
+  readonly reject: (error: StoreError) => void
+}
+
+/** An operation's result, and the contents that came with its group. */
+export interface Done {
+  readonly value: unknown
+  readonly contents: readonly Uint8Array[]
+}
+
+/** Gathers operations while a group commits: one group in flight, the rest waits and shares the next transaction. */
+export interface Grouper {
+  /** Rejects with StoreError. `contents` are the operation's contents in parts, which must not change until then. */
+  submit(op: Operation, contents?: readonly (readonly Uint8Array[])[]): Promise<Done>
+  /** Resolves when nothing is in flight or waiting; nothing may be submitted afterwards. */
+  close(): Promise<void>
+  readonly stats: { readonly groups: number; readonly operations: number }
+}
+
+export const createGrouper = (
+  engine: Engine,
+  o: {
+    readonly clock: Clock
+    /** Called before the group's promises settle. */
+    readonly onResult: (result: GroupResult) => void
+  },
+): Grouper => {
+  const { clock } = o
+  const stats = { groups: 0, operations: 0 }
+  let waiting: Waiting[] = []
+  let running: Promise<void> | undefined
+  let closed = false
+  let nextSweep = 0
+
+  const take = (): readonly Waiting[] => {
+    let [count, bytes] = [0, 0]
+    for (const w of waiting) {
+      if (count >= maxOps || (count > 0 && bytes + w.bytes > maxBytes)) break
+      count++
+      bytes += w.bytes
+    }
+    const taken = waiting.slice(0, count)
+    waiting = waiting.slice(count)
+    return taken
+  }
+  const runGroup = async (taken: readonly Waiting[]): Promise<void> => {
+    const contents: (readonly Uint8Array[])[] = []
+    const ops = taken.map(w => {
+      if (w.contents.length > 0) w.op.base = contents.length
+      contents.push(...w.contents)
+      return w.op
+    })
+    const mono = clock.monotonic()
+    const sweeping = mono >= nextSweep
+    if (sweeping) {
+      nextSweep = mono + sweepEvery
+      ops.push({ do: 'sweep' })
+    }
+    stats.groups++
+    stats.operations += taken.length
+    try {
+      const result = await engine.write({ now: clock.wall(), mono, ops }, contents)
+      o.onResult(result)
+      taken.forEach((w, i) => {
+        const r = result.results[i]
+        if (r !== undefined && 'ok' in r) w.resolve({ value: r.ok, contents: result.contents })
+        else w.reject(storeError(r?.error ?? 'no result', { full: r?.full ?? false }))
+      })
+      const swept = sweeping ? result.results.at(-1) : undefined
+      if (swept !== undefined && 'ok' in swept && swept.ok === true) nextSweep = mono + sweepAgain
+    } catch (error) {
+      const failure = asStoreError(error, 'the store failed')
+      for (const w of taken) w.reject(failure)
+    }
+  }
+  const run = async (): Promise<void> => {
+    // Let those of the same turn join the first group.
+    await Promise.resolve()
+    while (waiting.length > 0) await runGroup(take())
+    running = undefined
+  }
+
+  return {
+    submit: (op, contents = []) =>
+      new Promise((resolve, reject) => {
+        if (closed) return reject(storeError('the queue is closed', { full: false }))
+        const bytes = contents.reduce((sum, parts) => parts.reduce((n, p) => n + p.byteLength, sum), 0)
+        waiting.push({ op, contents, bytes, resolve, reject })
+        running ??= run()
+      }),
+    close: async () => {
+      closed = true
+      await running
+    },
+    stats,
+  }
+}

@@ -1,0 +1,61 @@
+import { DatabaseSync } from 'node:sqlite'
+import type { Clock, Random } from '@posthorn/contracts'
+import { createIds } from './ids.ts'
+import { inlineEngine } from './inline-engine.ts'
+import { createQueue } from './queue.ts'
+import type { EmbeddedQueue } from './queue.ts'
+import { createStore } from './store.ts'
+import { defaultHistory } from './sweep.ts'
+
+/** What survives the power cuts of a simulation: all that was committed. */
+export interface MemoryDisk {
+  /** The queue over it stops where it is: nothing of it settles any more, and what was not committed is lost. */
+  crash(): void
+  readonly database: DatabaseSync
+  /** Grows with each crash. */
+  readonly life: number
+}
+
+export const memoryDisk = (): MemoryDisk => {
+  const database = new DatabaseSync(':memory:')
+  let life = 0
+  return {
+    database,
+    crash: () => {
+      life++
+    },
+    get life() {
+      return life
+    },
+  }
+}
+
+/**
+ * The embedded queue's own tables and rules in memory and in the caller's thread, for tests, the lab and simulations. With a
+ * `disk` it can be opened again after a crash.
+ */
+export const memoryQueue = (o: {
+  readonly clock: Clock
+  readonly random: Random
+  readonly disk?: MemoryDisk
+}): EmbeddedQueue => {
+  const disk = o.disk ?? memoryDisk()
+  const { life } = disk
+  const store = createStore(disk.database, {
+    history: defaultHistory,
+    checkSpool: () => undefined,
+    releaseReserve: () => {},
+  })
+  const ids = createIds(o.clock, o.random)
+  ids.skipTo(store.recover(o.clock.wall()).lastKey)
+  return createQueue({
+    engine: inlineEngine(disk.database, store, () => disk.life === life),
+    ids,
+    clock: o.clock,
+    journal: undefined,
+    spool: undefined,
+    bodyInline: Infinity,
+    hasRoom: () => true,
+    afterClose: async () => {},
+  })
+}

@@ -1,0 +1,192 @@
+import { bodyOf } from '@posthorn/message'
+import type { Body } from '@posthorn/message'
+import type { Claim, Clock, Journal, KeyValue, Lease, Queue, QueueId, Settlement } from '@posthorn/contracts'
+import { headAndFile } from './content.ts'
+import { createDraft } from './draft.ts'
+import type { Engine } from './engine.ts'
+import { createGrouper } from './group.ts'
+import { formatId, parseId } from './ids.ts'
+import type { Ids } from './ids.ts'
+import { createKeyValue } from './keyvalue.ts'
+import type { Answers, ClaimedMessage, GroupResult, Operation, Query, SettleItem } from './operation.ts'
+import type { Spool } from './spool.ts'
+import { storeError } from './store-error.ts'
+import { createWaker } from './waker.ts'
+
+/** A queue with its key-value table. */
+export interface EmbeddedQueue extends Queue {
+  /** The table beside the queue, by name-space; kept with the same durability. */
+  keyValue(namespace: string): KeyValue
+  /** Since the start: transactions, and the operations that shared them. */
+  readonly stats: { readonly groups: number; readonly operations: number }
+}
+
+export interface QueueDeps {
+  readonly engine: Engine
+  readonly ids: Ids
+  readonly clock: Clock
+  readonly journal: Journal | undefined
+  readonly spool: Spool | undefined
+  readonly bodyInline: number
+  /** Whether a message of that many octets may come in. */
+  readonly hasRoom: (octets: number) => boolean
+  /** After the engine has closed. */
+  readonly afterClose: () => Promise<void>
+}
+
+/** The queue as its users see it, over an engine that runs the transactions. */
+export const createQueue = (o: QueueDeps): EmbeddedQueue => {
+  const { engine, ids, clock, spool } = o
+  const waker = createWaker(clock)
+  const unlinking = new Set<Promise<void>>()
+  let closing: Promise<void> | undefined
+
+  const onResult = (result: GroupResult): void => {
+    for (const id of result.unlink) {
+      const done = spool?.remove(id).then(() => void unlinking.delete(done ?? Promise.resolve()))
+      if (done !== undefined) unlinking.add(done)
+    }
+    for (const { id, why } of result.corrupt) o.journal?.event('queue.corrupt', { id, why }, 'error')
+    if (result.results.some(r => 'full' in r && r.full)) o.journal?.event('queue.full', {}, 'error')
+    if (result.reopened === true) o.journal?.event('queue.recovered', { why: 'the disk failed' }, 'error')
+    if (result.wake !== undefined) waker.ready(result.wake)
+  }
+  const grouper = createGrouper(engine, { clock, onResult })
+  const submit = async (op: Operation): Promise<unknown> => (await grouper.submit(op)).value
+  const ask = <Q extends Query>(query: Q): Promise<Answers[Q['ask']]> =>
+    closing === undefined ? engine.read(query) : Promise.reject(storeError('the queue is closed', { full: false }))
+  const bodyOfStored = (id: QueueId, head: Uint8Array, m: { readonly size: number; readonly spooled: number }): Body =>
+    m.spooled === 0 || spool === undefined
+      ? bodyOf(head)
+      : headAndFile(head, m.size, signal => spool.read(id, m.spooled, signal))
+  const draftDeps = {
+    spool,
+    bodyInline: o.bodyInline,
+    submit: grouper.submit,
+    takeKeys: ids.take,
+    wall: () => clock.wall(),
+  }
+
+  return {
+    begin: (sizeHint = 0) => {
+      if (closing !== undefined) throw storeError('the queue is closed', { full: false })
+      if (!o.hasRoom(sizeHint)) throw storeError('no room for another message', { full: true })
+      const key = ids.take(1)
+      return createDraft(key, ids.nonce, formatId(key, ids.nonce), draftDeps)
+    },
+    newId: () => formatId(ids.take(1), ids.nonce),
+    claim: async ({ skip, ...rest }) => {
+      const done = await grouper.submit({ do: 'claim', ...rest, skip: skip === undefined ? [] : [...skip] })
+      return (done.value as readonly ClaimedMessage[]).flatMap(m => {
+        const id = formatId(m.key, m.nonce)
+        return claimsOf(m, id, bodyOfStored(id, done.contents[m.content] ?? new Uint8Array(), m))
+      })
+    },
+    renew: async (leases, leaseMs) =>
+      (await submit({ do: 'renew', leases: leases.map(leaseOf), leaseMs })) as readonly Lease[],
+    settle: async batch => {
+      const contents: (readonly Uint8Array[])[] = []
+      const items = batch.map(s => settleItem(s, contents, { ids, wall: clock.wall() }))
+      const done = await grouper.submit({ do: 'settle', items }, contents)
+      return done.value as readonly ('ok' | 'stale')[]
+    },
+    release: async (leases, due, why) => {
+      await submit({ do: 'release', leases: leases.map(leaseOf), due, why })
+    },
+    pause: async (site, until, why) => {
+      await submit({ do: 'pause', site, until, why })
+    },
+    disown: async which => (await submit({ do: 'disown', ...which })) as number,
+    nextDue: async () => {
+      const at = (await submit({ do: 'nextDue' })) as number | null | undefined
+      waker.promise(at ?? undefined)
+      return at ?? undefined
+    },
+    onWake: waker.on,
+    list: async (filter, { after, limit }) => {
+      const page = await ask({ ask: 'list', now: clock.wall(), filter, after: cursor(after), limit })
+      return { rows: page.rows, ...(page.after !== undefined && { after: String(page.after) }) }
+    },
+    count: async (filter, by) =>
+      new Map(await ask({ ask: 'count', now: clock.wall(), filter, ...(by !== undefined && { by }) })),
+    show: id => ask({ ask: 'show', id }),
+    open: async id => {
+      const found = await ask({ ask: 'open', id })
+      return found && bodyOfStored(id, found.content, found)
+    },
+    change: async (filter, change, actor, { dryRun = false } = {}) => {
+      let changed = 0
+      // In steps, so that a change of a million deliveries holds up no message for long.
+      for (let after: number | undefined = 0; after !== undefined;) {
+        const query = { ask: 'keys', now: clock.wall(), filter, after, limit: 500 } as const
+        const page: Answers['keys'] = await ask(query)
+        if (dryRun) changed += page.keys.length
+        else if (page.keys.length > 0)
+          changed += (await submit({ do: 'change', deliveries: page.keys, change, actor })) as number
+        after = page.after
+      }
+      return changed
+    },
+    keyValue: space => createKeyValue(space, { clock, submit: grouper.submit }),
+    stats: grouper.stats,
+    close: () => {
+      closing ??= (async () => {
+        await grouper.close()
+        await Promise.all(unlinking)
+        await engine.close()
+        await o.afterClose()
+      })()
+      return closing
+    },
+  }
+}
+
+/** Only the two numbers cross the thread, whatever object stands for the lease. */
+const leaseOf = ({ delivery, token }: Lease): Lease => ({ delivery, token })
+
+const cursor = (after: string | undefined): number => {
+  const key = after === undefined ? 0 : Number(after)
+  if (!Number.isSafeInteger(key) || key < 0) throw new RangeError(`no such place in the list: ${after}`)
+  return key
+}
+
+const settleItem = (
+  { report, ...s }: Settlement,
+  contents: (readonly Uint8Array[])[],
+  { ids, wall }: { readonly ids: Ids; readonly wall: number },
+): SettleItem => {
+  const item = { ...s, lease: leaseOf(s.lease) }
+  if (report === undefined) return item
+  const id = parseId(report.id)
+  if (id === undefined) throw new RangeError(`${report.id} is no id of newId()`)
+  const { head = new Uint8Array(), ...message } = report.message
+  return {
+    ...item,
+    report: {
+      ...id,
+      first: ids.take(message.recipients.length),
+      arrived: Math.floor(wall),
+      size: head.byteLength + report.body.byteLength,
+      spooled: 0,
+      message,
+      content: contents.push([head, report.body]) - 1,
+    },
+  }
+}
+
+const claimsOf = (m: ClaimedMessage, id: QueueId, body: Body): readonly Claim[] =>
+  m.deliveries.map(d => ({
+    delivery: d.delivery,
+    token: d.token,
+    id,
+    site: d.to.site,
+    to: d.to,
+    attempts: d.attempts,
+    envelope: m.message.envelope,
+    priority: m.message.priority ?? 0,
+    tags: m.message.tags ?? [],
+    body,
+    arrived: m.arrived,
+    ...(m.message.expires !== undefined && { expires: m.message.expires }),
+    ...(d.warned !== undefined && { warned: d.warned }),
+  }))

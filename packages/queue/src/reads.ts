@@ -1,0 +1,180 @@
+import type {
+  Attempt,
+  DeliveryState,
+  Filter,
+  HistoryRow,
+  QueueEntry,
+  QueueId,
+  QueueRow,
+  SiteKey,
+} from '@posthorn/contracts'
+import { groupColumn, lowestKey, whereOf } from './filter.ts'
+import { formatId, parseId } from './ids.ts'
+import type { Answers, Query } from './operation.ts'
+import { envelopeOf, tagsOf } from './row.ts'
+import type { DeliveryRow, MessageRow } from './row.ts'
+import type { Database } from './schema.ts'
+
+/** Deliveries that one statement may look at: a longer read would hold back the checkpoints, and the log would grow. */
+const slice = 10_000
+
+/** What operators ask, over a connection of its own. Throws RangeError on a filter that makes no sense. */
+export interface Reads {
+  answer<Q extends Query>(query: Q): Answers[Q['ask']]
+}
+
+const rowColumns = `d.id, d.message, d.state, d.doubt, d.site, d.local, d.domain, d.due, d.attempts, d.priority, d.last, d.why,
+  m.nonce, m.sender_local, m.sender_domain, m.size, m.arrived, m.tags`
+const joined = `from delivery d join message m on m.id = d.message`
+
+type JoinedRow = DeliveryRow &
+  Pick<MessageRow, 'nonce' | 'sender_local' | 'sender_domain' | 'size' | 'arrived' | 'tags'>
+
+const stateOf = (row: Pick<DeliveryRow, 'state' | 'doubt'>): DeliveryState =>
+  row.state === 1 ? 'leased' : row.state === 2 ? 'held' : row.doubt === 1 ? 'unknown' : 'ready'
+
+const parsed = (json: string | null): unknown => {
+  try {
+    return json === null ? undefined : JSON.parse(json)
+  } catch {
+    // A damaged row is shown without this part rather than not at all.
+    return undefined
+  }
+}
+
+const queueRow = (row: JoinedRow): QueueRow => {
+  const last = parsed(row.last) as Attempt | undefined
+  return {
+    id: formatId(row.message, row.nonce),
+    delivery: row.id,
+    state: stateOf(row),
+    site: row.site as SiteKey,
+    sender: row.sender_local === null ? '' : `${row.sender_local}@${row.sender_domain}`,
+    rcpt: `${row.local}@${row.domain}`,
+    size: row.size,
+    arrived: row.arrived,
+    due: row.due,
+    attempts: row.attempts,
+    priority: row.priority,
+    tags: (parsed(row.tags) as readonly string[] | undefined) ?? [],
+    ...(last !== undefined && { last }),
+    ...(row.why !== null && { why: row.why }),
+  }
+}
+
+const historyRow = (row: Record<string, unknown>): HistoryRow => {
+  const attempt = parsed(row['attempt'] as string | null) as Attempt | undefined
+  return {
+    at: row['at'] as number,
+    event: row['event'] as string,
+    ...(row['rcpt'] !== null && { rcpt: row['rcpt'] as string }),
+    ...(attempt !== undefined && { attempt }),
+    ...(row['detail'] !== null && { detail: row['detail'] as string }),
+  }
+}
+
+export const createReads = (db: Database): Reads => {
+  const sliceEnd = db.prepare(`select id from delivery where id > ? order by id limit 1 offset ${slice - 1}`)
+  const message = db.prepare('select * from message where id = ? and nonce = ?')
+
+  const messageRow = (id: QueueId | string): MessageRow | undefined => {
+    const key = parseId(id)
+    return key && (message.get(key.key, key.nonce) as MessageRow | undefined)
+  }
+  /** Deliveries (after, to] that can match, in pieces; ends early when `each` says so. */
+  const scan = (filter: Filter, now: number, after: number, each: (from: number, to: number) => boolean): void => {
+    let [from, last] = [Math.max(after, lowestKey(filter, now) - 1), Number.MAX_SAFE_INTEGER]
+    for (const { field, op, value } of filter.and) {
+      if (field !== 'id' || op !== '=') continue
+      const row = messageRow(value)
+      from = Math.max(from, (row?.first ?? 0) - 1)
+      last = Math.min(last, row === undefined ? 0 : row.first + row.total - 1)
+    }
+    while (from < last) {
+      const to = Math.min(last, (sliceEnd.get(from)?.['id'] as number | undefined) ?? last)
+      if (each(from, to)) return
+      from = to
+    }
+  }
+  const page = <T>(
+    q: { readonly filter: Filter; readonly now: number; readonly after: number; readonly limit: number },
+    columns: string,
+    map: (row: JoinedRow) => T,
+  ): { readonly rows: readonly T[]; readonly after?: number } => {
+    const where = whereOf(q.filter, q.now)
+    const limit = Math.max(1, Math.min(1000, Math.floor(q.limit)))
+    const find = db.prepare(
+      `select ${columns} ${joined} where d.id > ? and d.id <= ? and (${where.sql}) order by d.id limit ?`,
+    )
+    const found: JoinedRow[] = []
+    scan(q.filter, q.now, q.after, (from, to) => {
+      found.push(...(find.all(from, to, ...where.values, limit + 1 - found.length) as unknown as JoinedRow[]))
+      return found.length > limit
+    })
+    const rows = found.slice(0, limit)
+    const last = rows.at(-1)
+    return { rows: rows.map(map), ...(found.length > limit && last !== undefined && { after: last.id }) }
+  }
+  const count = (q: Extract<Query, { readonly ask: 'count' }>): Answers['count'] => {
+    const where = whereOf(q.filter, q.now)
+    const by = q.by === undefined ? `'all'` : groupColumn(q.by, q.now)
+    const nonce = q.by === 'id' ? 'm.nonce' : '0'
+    const find = db.prepare(
+      `select ${by} as value, ${nonce} as nonce, count(*) as count ${joined} where d.id > ? and d.id <= ? and (${where.sql}) group by 1`,
+    )
+    const sums = new Map<string, number>()
+    scan(q.filter, q.now, 0, (from, to) => {
+      for (const row of find.iterate(from, to, ...where.values)) {
+        const value = q.by === 'id' ? formatId(row['value'] as number, row['nonce'] as number) : String(row['value'])
+        sums.set(value, (sums.get(value) ?? 0) + (row['count'] as number))
+      }
+      return false
+    })
+    return [...sums].sort((a, b) => b[1] - a[1])
+  }
+  const show = (id: QueueId): QueueEntry | undefined => {
+    const row = messageRow(id)
+    if (row === undefined) return undefined
+    const queued = db.prepare(
+      `select ${rowColumns} ${joined} where d.id >= ? and d.id < ? and d.message = ? order by d.id`,
+    )
+    const history = db.prepare(`select * from attempt where message = ? order by seq limit 10000`)
+    const envelope = envelopeOf(row)
+    return {
+      id,
+      envelope,
+      size: row.size,
+      arrived: row.arrived,
+      ...(row.facts !== null && { facts: row.facts }),
+      queued: (queued.all(row.first, row.first + row.total, row.id) as unknown as JoinedRow[]).map(queueRow),
+      history: [
+        { at: row.arrived, event: 'received', detail: [envelope.origin, ...tagsOf(row)].join(' ') },
+        ...history.all(row.id).map(historyRow),
+      ],
+    }
+  }
+  const open = (id: QueueId): Answers['open'] => {
+    const row = messageRow(id)
+    const content =
+      row &&
+      (db.prepare('select content from body where message = ?').get(row.id)?.['content'] as Uint8Array | undefined)
+    return row === undefined || content === undefined ? undefined : { content, spooled: row.spooled, size: row.size }
+  }
+  const keys = (q: Extract<Query, { readonly ask: 'keys' }>): Answers['keys'] => {
+    const found = page(q, 'd.id', row => row.id)
+    return { keys: found.rows, ...(found.after !== undefined && { after: found.after }) }
+  }
+
+  return {
+    answer: <Q extends Query>(q: Q) => {
+      const answers: { readonly [A in Query['ask']]: (q: never) => Answers[A] } = {
+        list: (q: Extract<Query, { readonly ask: 'list' }>) => page(q, rowColumns, queueRow),
+        count,
+        keys,
+        show: (q: Extract<Query, { readonly ask: 'show' }>) => show(q.id),
+        open: (q: Extract<Query, { readonly ask: 'open' }>) => open(q.id),
+      }
+      return answers[q.ask](q as never) as Answers[Q['ask']]
+    },
+  }
+}

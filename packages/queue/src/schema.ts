@@ -1,0 +1,78 @@
+import type { DatabaseSync } from 'node:sqlite'
+
+/** What the store needs of a database; tests pass one that fails. */
+export type Database = Pick<DatabaseSync, 'exec' | 'prepare' | 'close' | 'isTransaction'>
+
+/** Grows by one with each change of the tables; `meta` says which one a store has. */
+const schemaVersion = 1
+
+/** `delivery.state`. */
+export const state: { readonly ready: 0; readonly leased: 1; readonly held: 2 } = { ready: 0, leased: 1, held: 2 }
+
+/*
+ * Keys are given by the queue, never by SQLite, which would reuse them. A message's deliveries have the keys
+ * `first` … `first + total - 1`, so that no index on `message` is paid for. `lease_until` is monotonic time of the instance
+ * that owns the store; all leases are freed when another opens it. `gone` is when a message left; its row and its history
+ * stay until they are swept. A site has a row only while something of it is ready or while it is paused.
+ */
+const tables = `
+create table message(
+  id integer primary key, nonce integer not null, arrived integer not null, size integer not null,
+  first integer not null, total integer not null, pending integer not null, gone integer,
+  spooled integer not null, origin text not null, sender_local text, sender_domain text, sender_wire text,
+  eight_bit text not null, priority integer not null default 0, smtputf8 integer not null default 0,
+  user text, tags text, facts text, expires integer, envid text, ret text,
+  require_tls integer not null default 0, deliver_by integer, not_before integer
+) strict;
+create table body(message integer primary key, content blob not null) strict;
+create table delivery(
+  id integer primary key, message integer not null, site text not null, state integer not null,
+  priority integer not null, due integer not null, token integer not null, owner text, lease_until integer,
+  local text not null, domain text not null, wire text,
+  claims integer not null default 0, attempts integer not null default 0, doubt integer not null default 0,
+  warned integer, orcpt text, notify text, return_path text, why text, last text, reply text, wish text
+) strict;
+create index delivery_due on delivery(site, priority, due) where state = 0;
+create index delivery_lease on delivery(lease_until) where state = 1;
+create table site(
+  name text primary key, ready_at integer, turn integer not null default 0,
+  not_before integer not null default 0, why text
+) strict, without rowid;
+create index site_ready on site(ready_at, turn) where ready_at is not null;
+create table attempt(
+  seq integer primary key, message integer not null, at integer not null, event text not null,
+  rcpt text, attempt text, detail text
+) strict;
+create index attempt_message on attempt(message);
+create table kv(
+  space text not null, key text not null, value text not null, expires integer not null, primary key(space, key)
+) strict, without rowid;
+create index kv_expires on kv(expires);
+create table meta(key text primary key, value integer not null) strict, without rowid;
+insert into meta values('schema', ${schemaVersion}), ('departed', 0);
+`
+
+const tableExists = (db: Database, name: string): boolean =>
+  db.prepare(`select 1 from sqlite_schema where type = 'table' and name = ?`).get(name) !== undefined
+
+/** Make the tables, or check that they are ours and not of a newer release. Throws an Error that says what to do. */
+export const prepareSchema = (db: Database): void => {
+  if (!tableExists(db, 'meta')) {
+    if (db.prepare('select 1 from sqlite_schema').get() !== undefined)
+      throw new Error('the file queue.db holds tables of another program')
+    db.exec('begin immediate')
+    try {
+      db.exec(tables)
+      db.exec('commit')
+    } catch (error) {
+      if (db.isTransaction) db.exec('rollback')
+      throw error
+    }
+    return
+  }
+  const version = db.prepare(`select value from meta where key = 'schema'`).get()?.['value']
+  if (version !== schemaVersion)
+    throw new Error(
+      `the queue was written by another release (schema ${String(version)}, this one reads ${schemaVersion}); start the release that wrote it`,
+    )
+}

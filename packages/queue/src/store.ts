@@ -1,0 +1,207 @@
+import { change } from './change.ts'
+import { claim, disown, nextDue, pause, renew } from './claim.ts'
+import type { CheckSpool } from './claim.ts'
+import { enqueue } from './enqueue.ts'
+import { faultOf } from './fault.ts'
+import { runKv } from './keyvalue.ts'
+import type { Group, GroupResult, Operation, OpResult } from './operation.ts'
+import { prepareSchema } from './schema.ts'
+import type { Database } from './schema.ts'
+import { release, settle } from './settle.ts'
+import { prepareStatements } from './statements.ts'
+import { sweep } from './sweep.ts'
+import type { History } from './sweep.ts'
+import { writeTouched } from './work.ts'
+import type { Batch, Work } from './work.ts'
+
+export interface StoreOptions {
+  readonly history: History
+  readonly checkSpool: CheckSpool
+  /** Gives up the reserve file, so that what frees room has room. */
+  readonly releaseReserve: () => void
+}
+
+/** The tables and the one connection that writes them; all of it runs in the thread that made it. */
+export interface Store {
+  /** Run a group in one transaction. Throws when the disk failed: then nothing may be used but `close`. */
+  apply(group: Group, contents: readonly Uint8Array[]): GroupResult
+  /** Free the leases of an instance that is gone: all of them, since one instance owns the store. */
+  recover(now: number): { readonly leases: number; readonly lastKey: number }
+  close(): void
+}
+
+/** Open the tables of a database that has its pragmas already. Throws when they are not ours to open. */
+export const createStore = (db: Database, o: StoreOptions): Store => {
+  prepareSchema(db)
+  const s = prepareStatements(db)
+  const paused = new Map<string, number>()
+  const counters = {
+    seq: Number(s.lastSeq.get()?.['seq'] ?? 0),
+    turn: Number(s.lastTurn.get()?.['turn'] ?? 0),
+    cursor: 0,
+  }
+  let departed = 0
+  const remember = (): void => {
+    paused.clear()
+    for (const row of s.pausedSites.iterate()) paused.set(row['name'] as string, row['not_before'] as number)
+    departed = s.departed.get()?.['value'] as number
+  }
+  remember()
+
+  const newWork = (group: Pick<Group, 'now' | 'mono'>, contents: readonly Uint8Array[]): Work => ({
+    s,
+    paused,
+    counters,
+    batch: {
+      now: Math.floor(group.now),
+      mono: group.mono,
+      contents,
+      touched: new Map(),
+      wake: Infinity,
+      unlink: [],
+      corrupt: [],
+      out: [],
+      departed: 0,
+    },
+  })
+  const run = (work: Work, op: Operation): unknown => {
+    switch (op.do) {
+      case 'enqueue':
+        return enqueue(work, op, work.batch.contents[op.base ?? 0] ?? new Uint8Array())
+      case 'settle':
+        return settle(work, op)
+      case 'claim':
+        return claim(work, op, o.checkSpool)
+      case 'renew':
+        return renew(work, op)
+      case 'release':
+        return release(work, op)
+      case 'pause':
+        return pause(work, op)
+      case 'disown':
+        return disown(work, op)
+      case 'nextDue':
+        return nextDue(work)
+      case 'change':
+        return change(work, op)
+      case 'kv':
+        return runKv(work, op)
+      case 'sweep':
+        return sweep(work, o.history, departed)
+    }
+  }
+  const commit = (work: Work): void => {
+    writeTouched(work)
+    if (work.batch.departed !== 0) s.setDeparted.run(departed + work.batch.departed)
+    db.exec('commit')
+    departed += work.batch.departed
+  }
+  // A full disk makes SQLite roll back by itself, sometimes; a rollback of what is rolled back would fail.
+  const rollback = (): void => {
+    if (db.isTransaction) db.exec('rollback')
+    remember()
+  }
+  const resultOf = ({ batch }: Work, results: readonly OpResult[]): GroupResult => ({
+    results,
+    unlink: batch.unlink,
+    corrupt: batch.corrupt,
+    contents: batch.out,
+    ...(batch.wake !== Infinity && { wake: batch.wake }),
+  })
+
+  /** The usual way: no savepoints, since they cost and a bad row is rare. */
+  const together = (group: Group, contents: readonly Uint8Array[]): GroupResult => {
+    const work = newWork(group, contents)
+    db.exec('begin immediate')
+    const results = group.ops.map(op => ({ ok: run(work, op) }))
+    commit(work)
+    return resultOf(work, results)
+  }
+  /** After a failure: each operation by itself within the transaction, so that a bad one does not fail the others. */
+  const oneByOne = (group: Group, contents: readonly Uint8Array[], admit: (op: Operation) => boolean): GroupResult => {
+    const work = newWork(group, contents)
+    db.exec('begin immediate')
+    const results = group.ops.map((op): OpResult => {
+      if (!admit(op)) return { error: 'the disk is full', full: true }
+      const before = { ...work.batch, unlink: work.batch.unlink.length, corrupt: work.batch.corrupt.length }
+      db.exec('savepoint item')
+      try {
+        const ok = run(work, op)
+        writeTouched(work)
+        db.exec('release item')
+        return { ok }
+      } catch (error) {
+        const fault = faultOf(error)
+        if (fault === 'full' || fault === 'disk') throw error
+        db.exec('rollback to item')
+        db.exec('release item')
+        undo(work.batch, before)
+        remember()
+        return { error: error instanceof Error ? error.message : String(error), full: false }
+      }
+    })
+    commit(work)
+    return resultOf(work, results)
+  }
+
+  const attempt = (way: () => GroupResult): { readonly result: GroupResult } | { readonly failed: unknown } => {
+    try {
+      return { result: way() }
+    } catch (failed) {
+      if (faultOf(failed) === 'disk') throw failed
+      rollback()
+      return { failed }
+    }
+  }
+
+  return {
+    apply: (group, contents) => {
+      const first = attempt(() => together(group, contents))
+      if ('result' in first) return first.result
+      let { failed } = first
+      if (faultOf(failed) !== 'full') {
+        const second = attempt(() => oneByOne(group, contents, () => true))
+        if ('result' in second) return second.result
+        failed = second.failed
+      }
+      if (faultOf(failed) === 'full') {
+        // Nothing new comes in on a full disk, but what ends attempts and frees room must go on.
+        o.releaseReserve()
+        const third = attempt(() => oneByOne(group, contents, op => op.do !== 'enqueue' && op.do !== 'kv'))
+        if ('result' in third) return third.result
+        failed = third.failed
+      }
+      return allFailed(group, failed)
+    },
+    recover: now => {
+      const work = newWork({ now, mono: 0 }, [])
+      db.exec('begin immediate')
+      const leases = disown(work, {})
+      commit(work)
+      const last = db.prepare(
+        'select max(coalesce((select max(id) from message), 0), coalesce((select max(id) from delivery), 0)) as key',
+      )
+      return { leases, lastKey: last.get()?.['key'] as number }
+    },
+    close: () => {
+      db.close()
+    },
+  }
+}
+
+const allFailed = (group: Group, failed: unknown): GroupResult => {
+  const error = failed instanceof Error ? failed.message : String(failed)
+  const result = { error, full: faultOf(failed) === 'full' }
+  return { results: group.ops.map(() => result), unlink: [], corrupt: [], contents: [] }
+}
+
+const undo = (
+  batch: Batch,
+  before: Omit<Batch, 'unlink' | 'corrupt'> & { readonly unlink: number; readonly corrupt: number },
+): void => {
+  batch.touched.clear()
+  batch.unlink.length = before.unlink
+  batch.corrupt.length = before.corrupt
+  batch.wake = before.wake
+  batch.departed = before.departed
+}
