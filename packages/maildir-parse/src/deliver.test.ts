@@ -132,13 +132,13 @@ describe('delivering', () => {
     expect([...(await inNew(m)), ...(await inTmp(m))]).toEqual([])
   })
 
-  test('a source that fails leaves nothing', async () => {
+  test('a source that fails leaves nothing, and is not taken for a Maildir that is missing', async () => {
     const m = await maildir()
     const stream = async function* (): AsyncGenerator<Uint8Array> {
       yield utf8('one')
-      throw new Error('cut')
+      throw Object.assign(new Error('cut'), { code: 'ENOENT' })
     }
-    await expect(deliver(m, stream())).rejects.toMatchObject({ name: 'MaildirError' })
+    await expect(deliver(m, stream())).rejects.toMatchObject({ name: 'MaildirError', fault: 'source' })
     expect([...(await inNew(m)), ...(await inTmp(m))]).toEqual([])
   })
 })

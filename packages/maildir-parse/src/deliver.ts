@@ -31,6 +31,15 @@ const GATHER = 256 * 1024
 /** Deliveries of a batch at a time: as many as fill the four threads that Node gives to the disk, and wait for them. */
 const AT_ONCE = 8
 
+/** What the source throws is not the disk's word: a missing file behind it must not read as a missing Maildir. */
+async function* fromSource(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* content
+  } catch (error) {
+    throw new MaildirError('source', `deliver: the content could not be read: ${String(error)}`, error)
+  }
+}
+
 const writeStream = async (
   maildir: Maildir,
   fd: number,
@@ -40,7 +49,7 @@ const writeStream = async (
   let size = 0
   let waiting: Uint8Array[] = []
   let waitingSize = 0
-  for await (const chunk of content) {
+  for await (const chunk of fromSource(content)) {
     signal?.throwIfAborted()
     if (chunk.byteLength === 0) continue
     waiting.push(chunk)

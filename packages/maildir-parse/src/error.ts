@@ -1,9 +1,10 @@
 /**
  * Why a Maildir operation did not happen.
  * `full`: no room or no inode left. `quota`: the owner's share is used up. `invalid`: the path is no Maildir. `gone`: the message or
- * the directory is not there (any more). `aborted`: the caller's signal. `io`: anything else the disk said.
+ * the directory is not there (any more). `aborted`: the caller's signal. `source`: the stream that was to be
+ * delivered failed. `io`: anything else the disk said.
  */
-export type MaildirFault = 'full' | 'quota' | 'invalid' | 'gone' | 'aborted' | 'io'
+export type MaildirFault = 'full' | 'quota' | 'invalid' | 'gone' | 'aborted' | 'source' | 'io'
 
 /** What every function of this package throws when the disk says no; `cause` is the error of the operating system. */
 export class MaildirError extends Error {

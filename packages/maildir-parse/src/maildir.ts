@@ -95,8 +95,8 @@ export const createMaildir = async (path: string, options: MaildirOptions = {}):
   return made
 }
 
-/** Letters and digits of any script first, then also `.`, `_`, `@`, `+`, `=`, `-`: no separator, no shell, no hidden file. */
-const SAFE_NAME = /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}._@+=-]*$/u
+/** Letters and digits of any script first, then also `.`, `_`, `@`, `+`, `=`, `'`, `-`: no separator, no shell, no hidden file. */
+const SAFE_NAME = /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}._@+='-]*$/u
 
 /**
  * Where the mailbox of that name lives under `root`; `undefined` for a name that is not plainly one directory's: `..`, a slash, a NUL,

@@ -1,1 +1,5 @@
-export {}
+export { createMailboxes } from './mailboxes.ts'
+export type { LocalMailboxes } from './mailboxes.ts'
+export type { MailboxOptions } from './address-book.ts'
+export { createMaildirTransport, createTrapTransport } from './maildir-transport.ts'
+export type { MaildirTransport, MaildirTransportOptions, TrapTransportOptions } from './maildir-transport.ts'

@@ -1,0 +1,85 @@
+import type { Mailbox } from '@posthorn/address'
+import { headerEnd, utf8, type Body } from '@posthorn/message'
+
+/** How much of a message is looked at for trace fields; a longer header block is searched so far. */
+const LOOK_AT = 256 * 1024
+/** A Return-Path is one address: folded over more than this it is something else, and stays. */
+const RETURN_PATH_LIMIT = 2048
+
+const LF = 10
+const SPACE = 32
+const TAB = 9
+
+// oxlint-disable-next-line no-control-regex -- these are what is refused
+const CONTROL = /[\x00-\x1f\x7f]/
+
+/** Whether an address can stand in a header line: nothing in it can begin another. */
+export const isOneLine = (address: Mailbox | null): boolean => address === null || !CONTROL.test(address.wire)
+
+/** The fields that final delivery puts on top (RFC 5321 §4.4 for the first), then `more`, which must be whole lines. */
+export const traceLines = (returnPath: Mailbox | null, to: Mailbox, more: string): Uint8Array =>
+  utf8(`Return-Path: <${returnPath?.wire ?? ''}>\r\nDelivered-To: ${to.wire}\r\n${more}`)
+
+/** The message up to the end of its header block, or as far as is looked at. Reads no more than it must. */
+export const readHead = async (body: Body, signal: AbortSignal): Promise<Uint8Array> => {
+  if (body.bytes !== undefined) return body.bytes.subarray(0, LOOK_AT)
+  let head: Uint8Array = new Uint8Array(0)
+  for await (const chunk of body.open(signal)) {
+    const searched = head.byteLength
+    head = searched === 0 ? chunk : Buffer.concat([head, chunk])
+    if (head.byteLength >= LOOK_AT || headerEnd(head, searched) !== -1) break
+  }
+  return head.subarray(0, LOOK_AT)
+}
+
+const startsWith = (bytes: Uint8Array, name: string): boolean => {
+  for (let i = 0; i < name.length; i++) if (((bytes[i] ?? 0) | 0x20) !== (name.charCodeAt(i) | 0x20)) return false
+  return true
+}
+
+/** Octets of a Return-Path that stands first, to be replaced by ours; 0 when there is none. One further down is not ours to judge. */
+export const oldReturnPath = (head: Uint8Array): number => {
+  if (!startsWith(head, 'return-path:')) return 0
+  let end = head.indexOf(LF) + 1
+  while (end > 0 && (head[end] === SPACE || head[end] === TAB)) end = head.indexOf(LF, end) + 1
+  return end > RETURN_PATH_LIMIT ? 0 : end
+}
+
+const sameText = (value: string, to: Mailbox): boolean => {
+  const at = to.wire.lastIndexOf('@')
+  return (
+    value.length === to.wire.length &&
+    value.slice(0, at) === to.wire.slice(0, at) &&
+    value.slice(at).toLowerCase() === to.wire.slice(at).toLowerCase()
+  )
+}
+
+/** The message was delivered to exactly this address before: a loop (as Postfix and qmail find it). */
+export const wasDeliveredTo = (head: Uint8Array, to: Mailbox): boolean => {
+  const end = headerEnd(head)
+  const text = Buffer.from(head.buffer, head.byteOffset, end === -1 ? head.byteLength : end).toString('utf8')
+  for (const match of text.matchAll(/^delivered-to:[ \t]*([^\r\n]*)/gim))
+    if (sameText(match[1]?.trimEnd() ?? '', to)) return true
+  return false
+}
+
+/** The message without its first octets, with `lines` before it; a stream stays a stream, and bytes are not copied. */
+export const withLines = (
+  lines: Uint8Array,
+  body: Body,
+  skip: number,
+  signal: AbortSignal,
+): readonly Uint8Array[] | AsyncIterable<Uint8Array> =>
+  body.bytes === undefined ? streamed(lines, body, skip, signal) : [lines, body.bytes.subarray(skip)]
+
+async function* streamed(lines: Uint8Array, body: Body, skip: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  yield lines
+  let read = 0
+  for await (const chunk of body.open(signal)) {
+    const from = Math.max(0, skip - read)
+    read += chunk.byteLength
+    yield chunk.subarray(Math.min(from, chunk.byteLength))
+  }
+  // A spool file that was cut short must not be delivered as if it were the message.
+  if (read !== body.size) throw new RangeError(`the message has ${read} octets where ${body.size} were promised`)
+}
