@@ -28,6 +28,9 @@ export interface Job {
   readonly recipients: readonly NewRecipient[]
   readonly body: Body
   readonly arrived: number
+  /** Attempts before this one. */
+  readonly tries?: number
+  readonly tags?: readonly string[]
   /** What the `egress` hook asked of the connection. */
   readonly egress?: { readonly source?: string; readonly messagesPerConnection?: number }
   /** Whether the leases still hold; asked before MAIL and before the final dot. */
