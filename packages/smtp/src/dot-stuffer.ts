@@ -57,21 +57,29 @@ export class DotStuffer {
     return this.#state === lineStart ? finalDot : lineEndAndFinalDot
   }
 
+  /** Where dots have to be doubled, in ascending order. */
   #scan(chunk: Uint8Array): readonly number[] {
     const dots: number[] = []
     let state = this.#state
+    let bare = this.#bare
     for (let i = 0; i < chunk.length; i++) {
       const octet = chunk[i]!
-      if (octet === LF) {
-        if (state !== afterCr) this.#bare = true
+      // Nearly all octets of a message are above the three that matter.
+      if (octet > DOT) {
+        if (state === middle) continue
+        if (state === afterCr) bare = true
+        state = middle
+      } else if (octet === LF) {
+        if (state !== afterCr) bare = true
         state = state === afterCr ? lineStart : middle
-        continue
+      } else {
+        if (state === afterCr) bare = true
+        else if (state === lineStart && octet === DOT) dots.push(i)
+        state = octet === CR ? afterCr : middle
       }
-      if (state === afterCr) this.#bare = true
-      else if (state === lineStart && octet === DOT) dots.push(i)
-      state = octet === CR ? afterCr : middle
     }
     this.#state = state
+    this.#bare = bare
     return dots
   }
 }

@@ -4,160 +4,107 @@ import { xtextDecode } from './xtext.ts'
 import type { MailParams, NotifyOn, RcptParams } from './command.ts'
 import type { Reject } from '@posthorn/reply'
 
-type Writable<T> = { -readonly [K in keyof T]: T[K] }
 type Offered = ReadonlySet<string>
+type Value = string | undefined
 
-/** One parameter: the EHLO keyword under which it is offered, and how its value is read into `into`; `false` when malformed. */
+/** One parameter: the EHLO keyword under which it is offered, and what its value says; `undefined` when malformed. */
 interface Parameter<P> {
-  readonly keyword: string | ((value: string | undefined) => string)
-  readonly read: (value: string | undefined, into: Writable<P>, utf8: boolean) => boolean
+  readonly keyword: string | ((value: Value) => string)
+  readonly read: (value: Value, utf8: boolean) => Partial<P> | undefined
 }
 
 const printable = /^[\x20-\x7e]*$/
 
-const bodies: ReadonlyMap<string, NonNullable<MailParams['body']>> = new Map([
-  ['7BIT', '7bit'],
-  ['8BITMIME', '8bitmime'],
-  ['BINARYMIME', 'binarymime'],
+/** RFC 1870 §6: up to twenty digits. What exceeds a safe integer is still a number, and too big for any limit. */
+const readSize = (value: Value): Partial<MailParams> | undefined =>
+  value !== undefined && /^\d{1,20}$/.test(value) ? { size: Number(value) } : undefined
+
+const bodies: ReadonlyMap<string, Partial<MailParams>> = new Map([
+  ['7BIT', { body: '7bit' }],
+  ['8BITMIME', { body: '8bitmime' }],
+  ['BINARYMIME', { body: 'binarymime' }],
 ])
 
-const readAuth = (value: string | undefined): MailParams['auth'] => {
-  const decoded = value === undefined ? undefined : xtextDecode(value)
-  if (decoded === undefined) return undefined
-  if (decoded === '<>') return null
-  const text = textOfOctets(decoded)
-  return text === undefined ? undefined : parseMailbox(text)
+const returns: ReadonlyMap<string, Partial<MailParams>> = new Map([
+  ['FULL', { ret: 'full' }],
+  ['HDRS', { ret: 'hdrs' }],
+])
+
+/** RFC 3461 §4.4: at most 100 characters of xtext. What it decodes to goes into a report, and so must be printable. */
+const readEnvid = (value: Value): Partial<MailParams> | undefined => {
+  const envid = value === undefined || value === '' || value.length > 100 ? undefined : xtextDecode(value)
+  return envid !== undefined && printable.test(envid) ? { envid } : undefined
+}
+
+/** RFC 4954 §5: a mailbox in xtext, or `<>`. */
+const readAuth = (value: Value): Partial<MailParams> | undefined => {
+  const octets = value === undefined ? undefined : xtextDecode(value)
+  if (octets === '<>') return { auth: null }
+  const text = octets === undefined ? undefined : textOfOctets(octets)
+  const auth = text === undefined ? undefined : parseMailbox(text)
+  return auth && { auth }
 }
 
 /** RFC 3461 §4.1: NEVER alone, or a list without repetition. */
-const readNotify = (value: string | undefined): NotifyOn | undefined => {
+const readNotify = (value: Value): Partial<RcptParams> | undefined => {
   const words = value?.toLowerCase().split(',', 4)
   if (words === undefined) return undefined
-  if (words.length === 1 && words[0] === 'never') return 'never'
-  const known = words.filter(w => w === 'success' || w === 'failure' || w === 'delay')
-  return known.length === words.length && new Set(known).size === known.length ? known : undefined
+  if (words.length === 1 && words[0] === 'never') return { notify: 'never' }
+  const notify = words.filter(w => w === 'success' || w === 'failure' || w === 'delay') satisfies NotifyOn
+  return notify.length === words.length && new Set(notify).size === notify.length ? { notify } : undefined
 }
 
 /**
- * RFC 3461 §4.2, at most 500 characters. What it decodes to must be printable, or a report would carry the control characters
- * on. Type `utf-8` may stand unencoded in a transaction with SMTPUTF8 (RFC 6533 §3).
+ * RFC 3461 §4.2: a type and an address in xtext, at most 500 characters, printable for the same reason as ENVID. Type `utf-8` may
+ * stand unencoded in a transaction with SMTPUTF8 (RFC 6533 §3).
  */
-const readOrcpt = (value: string | undefined, utf8: boolean): string | undefined => {
+const readOrcpt = (value: Value, utf8: boolean): Partial<RcptParams> | undefined => {
   if (value === undefined || value.length > 500) return undefined
-  const semicolon = value.indexOf(';')
-  const type = value.slice(0, semicolon)
-  const rest = value.slice(semicolon + 1)
-  if (semicolon < 1 || rest === '' || !/^[\w!#$%&'*/?^`{|}~-]+$/.test(type)) return undefined
-  if (!isAscii(rest)) {
-    if (!utf8 || type.toLowerCase() !== 'utf-8' || /[^!-*,-<>-~\u00a0-\uffff]/.test(rest)) return undefined
-    return value
+  const parts = /^([\w!#$%&'*/?^`{|}~-]+);([^;].*)$/.exec(value)
+  if (parts === null) return undefined
+  const [, type, written] = parts as unknown as readonly [string, string, string]
+  if (!isAscii(written)) {
+    const lawful = utf8 && type.toLowerCase() === 'utf-8' && /^[!-*,-<>-~\u00a0-\uffff]+$/.test(written)
+    return lawful && written.isWellFormed() ? { orcpt: value } : undefined
   }
-  const address = xtextDecode(rest)
-  return address !== undefined && printable.test(address) ? `${type};${address}` : undefined
+  const address = xtextDecode(written)
+  return address !== undefined && printable.test(address) ? { orcpt: `${type};${address}` } : undefined
 }
 
 const mailParameters: ReadonlyMap<string, Parameter<MailParams>> = new Map<string, Parameter<MailParams>>([
-  [
-    'SIZE',
-    {
-      keyword: 'SIZE',
-      read: (value, into) => {
-        if (value === undefined || !/^\d{1,20}$/.test(value)) return false
-        into.size = Number(value)
-        return true
-      },
-    },
-  ],
+  ['SIZE', { keyword: 'SIZE', read: readSize }],
   [
     'BODY',
     {
       keyword: value => (value?.toUpperCase() === 'BINARYMIME' ? 'BINARYMIME' : '8BITMIME'),
-      read: (value, into) => {
-        const body = bodies.get(value?.toUpperCase() ?? '')
-        if (body === undefined) return false
-        into.body = body
-        return true
-      },
+      read: value => bodies.get(value?.toUpperCase() ?? ''),
     },
   ],
-  ['SMTPUTF8', { keyword: 'SMTPUTF8', read: (value, into) => (into.smtputf8 = value === undefined) }],
-  ['REQUIRETLS', { keyword: 'REQUIRETLS', read: (value, into) => (into.requireTls = value === undefined) }],
-  [
-    'RET',
-    {
-      keyword: 'DSN',
-      read: (value, into) => {
-        const ret = value?.toLowerCase()
-        if (ret !== 'full' && ret !== 'hdrs') return false
-        into.ret = ret
-        return true
-      },
-    },
-  ],
-  [
-    'ENVID',
-    {
-      keyword: 'DSN',
-      read: (value, into) => {
-        const envid = value === undefined || value === '' || value.length > 100 ? undefined : xtextDecode(value)
-        if (envid === undefined || !printable.test(envid)) return false
-        into.envid = envid
-        return true
-      },
-    },
-  ],
-  [
-    'AUTH',
-    {
-      keyword: 'AUTH',
-      read: (value, into) => {
-        const auth = readAuth(value)
-        if (auth === undefined) return false
-        into.auth = auth
-        return true
-      },
-    },
-  ],
+  ['SMTPUTF8', { keyword: 'SMTPUTF8', read: value => (value === undefined ? { smtputf8: true } : undefined) }],
+  ['REQUIRETLS', { keyword: 'REQUIRETLS', read: value => (value === undefined ? { requireTls: true } : undefined) }],
+  ['RET', { keyword: 'DSN', read: value => returns.get(value?.toUpperCase() ?? '') }],
+  ['ENVID', { keyword: 'DSN', read: readEnvid }],
+  ['AUTH', { keyword: 'AUTH', read: readAuth }],
 ])
 
 const rcptParameters: ReadonlyMap<string, Parameter<RcptParams>> = new Map<string, Parameter<RcptParams>>([
-  [
-    'NOTIFY',
-    {
-      keyword: 'DSN',
-      read: (value, into) => {
-        const notify = readNotify(value)
-        if (notify === undefined) return false
-        into.notify = notify
-        return true
-      },
-    },
-  ],
-  [
-    'ORCPT',
-    {
-      keyword: 'DSN',
-      read: (value, into, utf8) => {
-        const orcpt = readOrcpt(value, utf8)
-        if (orcpt === undefined) return false
-        into.orcpt = orcpt
-        return true
-      },
-    },
-  ],
+  ['NOTIFY', { keyword: 'DSN', read: readNotify }],
+  ['ORCPT', { keyword: 'DSN', read: readOrcpt }],
 ])
 
 /**
- * Read `SP keyword[=value]` after `SP keyword[=value]` into `into`; the reply that refuses them when they cannot stand. Stops at
- * the first that is unknown or repeated, so that a line of thousands costs no more than the table is long.
+ * Read `SP keyword[=value]` after `SP keyword[=value]` (RFC 5321 §4.1.2), or say which reply refuses them. Stops at the first that
+ * is unknown or repeated, so that a line of thousands costs no more than the table is long.
  */
-const read = <P>(
+const read = <P extends object>(
   text: string,
   table: ReadonlyMap<string, Parameter<P>>,
-  into: Writable<P>,
+  none: P,
   offered: Offered,
   utf8: boolean,
-): Reject | undefined => {
+): { readonly params: P } | Reject => {
+  if (text === '') return { params: none }
+  const params: P = { ...none }
   const seen = new Set<string>()
   for (const [word] of text.matchAll(/[^ ]+/g)) {
     const equals = word.indexOf('=')
@@ -169,28 +116,23 @@ const read = <P>(
     seen.add(name)
     const keyword = typeof parameter.keyword === 'string' ? parameter.keyword : parameter.keyword(value)
     if (!offered.has(keyword)) return unknownParameter
-    if (!parameter.read(value, into, utf8)) return badParameter
+    const said = parameter.read(value, utf8)
+    if (said === undefined) return badParameter
+    Object.assign(params, said)
   }
-  return undefined
+  return { params }
 }
 
 const noMailParams: MailParams = Object.freeze({ smtputf8: false, requireTls: false })
 const noRcptParams: RcptParams = Object.freeze({})
 
-/** The parameters of MAIL, from what follows the path (RFC 5321 §4.1.1.11). */
-export const readMailParams = (text: string, offered: Offered): { readonly params: MailParams } | Reject => {
-  if (text === '') return { params: noMailParams }
-  const params: Writable<MailParams> = { smtputf8: false, requireTls: false }
-  return read(text, mailParameters, params, offered, false) ?? { params }
-}
+/** The parameters of MAIL, from what follows the path: 555 for those not offered, 501 for malformed ones. */
+export const readMailParams = (text: string, offered: Offered): { readonly params: MailParams } | Reject =>
+  read(text, mailParameters, noMailParams, offered, false)
 
 /** The same for RCPT. `utf8`: the transaction has SMTPUTF8. */
 export const readRcptParams = (
   text: string,
   offered: Offered,
   utf8: boolean,
-): { readonly params: RcptParams } | Reject => {
-  if (text === '') return { params: noRcptParams }
-  const params: Writable<RcptParams> = {}
-  return read(text, rcptParameters, params, offered, utf8) ?? { params }
-}
+): { readonly params: RcptParams } | Reject => read(text, rcptParameters, noRcptParams, offered, utf8)

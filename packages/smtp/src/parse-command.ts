@@ -55,11 +55,12 @@ const free =
 
 const named =
   (verb: 'VRFY' | 'EXPN' | 'ETRN'): Row =>
-  octets => {
+  (octets, { offered }) => {
     const argument = textOfOctets(octets)
     if (argument === undefined || argument === '') return replies.badArgument
     // RFC 6531 §3.7.4.2: VRFY and EXPN have an SMTPUTF8 parameter of their own.
-    if (!isAscii(argument) && !/ SMTPUTF8$/i.test(argument)) return replies.verifyNeedsSmtputf8
+    if (!isAscii(argument) && !(offered.has('SMTPUTF8') && / SMTPUTF8$/i.test(argument)))
+      return replies.verifyNeedsSmtputf8
     return { verb, argument }
   }
 
