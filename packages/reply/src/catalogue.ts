@@ -116,6 +116,10 @@ export const noSuchMailbox: Reject = reject(550, '5.1.1', 'No such mailbox')
 export const relayDenied: Reject = reject(550, '5.7.1', 'Relaying denied')
 /** The authenticated user may not use that sender address. RFC 6409 §6.1, RFC 3463 §3.8 (X.7.1) */
 export const senderNotYours: Reject = reject(553, '5.7.1', 'Sender address is not yours to use')
+/** An address in From or Sender is not the authenticated user's. RFC 6409 §6.1, RFC 3463 §3.8 (X.7.1) */
+export const fromNotYours: Reject = reject(550, '5.7.1', 'From address is not yours to use')
+/** None, several, or one that cannot be read. RFC 5322 §3.6, RFC 6409 §8, RFC 3463 §3.7 (X.6.0) */
+export const oneFromRequired: Reject = reject(550, '5.6.0', 'Exactly one From field with valid addresses is required')
 /** A report goes to one. RFC 5321 §4.5.5, RFC 3463 §3.6 (X.5.3) */
 export const nullSenderOnce: Reject = reject(550, '5.5.3', 'The null sender may name one recipient only')
 /** The mailbox is full, for now. RFC 3463 §3.3 (X.2.2) */

@@ -55,6 +55,8 @@ export {
   noSuchMailbox,
   relayDenied,
   senderNotYours,
+  fromNotYours,
+  oneFromRequired,
   nullSenderOnce,
   mailboxFull,
   mailboxFullForGood,
