@@ -1,1 +1,11 @@
-export {}
+export { openUsers } from './users.ts'
+export type { NewUser, User, Users, UsersOptions } from './users.ts'
+export { UsersError } from './user-file.ts'
+export { HashingBusy } from './hashing-gate.ts'
+export type { HashCost } from './argon2id.ts'
+export { authRequired } from './auth-required.ts'
+export { senderRights } from './sender-rights.ts'
+export type { SenderRightsOptions } from './sender-rights.ts'
+export { submissionRelay } from './submission-relay.ts'
+export { fixUps } from './fix-ups.ts'
+export type { FixUpsOptions } from './fix-ups.ts'
