@@ -5,8 +5,6 @@ export interface Engine {
   /** `contents` are in parts that the engine joins; they are copied, never handed over. Rejects when the store is gone. */
   write(group: Group, contents: readonly (readonly Uint8Array[])[]): Promise<GroupResult>
   read<Q extends Query>(query: Q): Promise<Answers[Q['ask']]>
-  /** Called now and then with the size of the write-ahead log in pages. */
-  checkpoint(): void
   close(): Promise<void>
 }
 

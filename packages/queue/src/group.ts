@@ -27,7 +27,7 @@ export interface Done {
 /** Gathers operations while a group commits: one group in flight, the rest waits and shares the next transaction. */
 export interface Grouper {
   /** Rejects with StoreError. `contents` are the operation's contents in parts, which must not change until then. */
-  submit(op: Operation, contents?: readonly (readonly Uint8Array[])[]): Promise<Done>
+  readonly submit: (op: Operation, contents?: readonly (readonly Uint8Array[])[]) => Promise<Done>
   /** Resolves when nothing is in flight or waiting; nothing may be submitted afterwards. */
   close(): Promise<void>
   readonly stats: { readonly groups: number; readonly operations: number }

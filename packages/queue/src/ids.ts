@@ -14,7 +14,7 @@ const nonceDigits = 4
  */
 export interface Ids {
   /** The first of `count` keys in a row, never given before. */
-  take(count: number): number
+  readonly take: (count: number) => number
   /** Drawn at start; tells apart messages of two stores that got the same key. */
   readonly nonce: number
   /** Never give a key up to this one: what an earlier run may have given. */

@@ -1,3 +1,6 @@
 export { memoryDisk, memoryQueue } from './memory.ts'
 export type { MemoryDisk } from './memory.ts'
+export { openQueue } from './open.ts'
+export type { QueueOptions } from './open.ts'
+export type { History } from './sweep.ts'
 export type { EmbeddedQueue } from './queue.ts'

@@ -21,7 +21,6 @@ export const inlineEngine = (db: Database, store: Store, alive: () => boolean): 
       await unlessDead()
       return reads.answer(query)
     },
-    checkpoint: () => {},
     close: async () => {},
   }
 }

@@ -14,7 +14,7 @@ const sameJson = (a: Json | undefined, b: Json | undefined): boolean => {
 }
 
 /** One operation on the `kv` table. A key whose time is over counts as absent, swept or not. */
-export const runKv = ({ s, batch }: Work, op: KvOp): Json | undefined => {
+export const runKv = ({ s, batch }: Work, op: KvOp): Json => {
   const { space, key, expires = 0 } = op
   const row = op.act === 'set' || op.act === 'delete' ? undefined : s.kvGet.get(space, key)
   const lives = row !== undefined && (row['expires'] as number) > batch.now
@@ -24,13 +24,14 @@ export const runKv = ({ s, batch }: Work, op: KvOp): Json | undefined => {
   }
   switch (op.act) {
     case 'get':
-      return present
+      // Wrapped, since a null may be what is kept.
+      return present === undefined ? null : [present]
     case 'set':
       set(op.value ?? null, expires)
-      return undefined
+      return null
     case 'delete':
       s.kvDelete.run(space, key)
-      return undefined
+      return null
     case 'add': {
       const sum = (typeof present === 'number' ? present : 0) + (op.by ?? 0)
       set(sum, typeof present === 'number' ? (row?.['expires'] as number) : expires)
@@ -55,7 +56,7 @@ export const createKeyValue = (
     return Math.ceil(Math.min(o.clock.wall() + ttlMs, Number.MAX_SAFE_INTEGER))
   }
   return {
-    get: async key => (await run({ act: 'get', key })) as Json | undefined,
+    get: async key => ((await run({ act: 'get', key })) as readonly [Json] | null)?.[0],
     set: async (key, value, ttlMs) => {
       await run({ act: 'set', key, value, expires: until(ttlMs) })
     },

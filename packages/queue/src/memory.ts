@@ -56,6 +56,5 @@ export const memoryQueue = (o: {
     spool: undefined,
     bodyInline: Infinity,
     hasRoom: () => true,
-    afterClose: async () => {},
   })
 }

@@ -166,6 +166,7 @@ export type Query =
     }
   | { readonly ask: 'show'; readonly id: QueueId }
   | { readonly ask: 'open'; readonly id: QueueId }
+  | { readonly ask: 'spooled'; readonly ids: readonly QueueId[] }
 
 export interface Answers {
   list: { readonly rows: readonly QueueRow[]; readonly after?: number }
@@ -173,4 +174,5 @@ export interface Answers {
   keys: { readonly keys: readonly number[]; readonly after?: number }
   show: QueueEntry | undefined
   open: { readonly content: Uint8Array; readonly spooled: number; readonly size: number } | undefined
+  spooled: readonly QueueId[]
 }

@@ -30,8 +30,10 @@ export interface QueueDeps {
   readonly bodyInline: number
   /** Whether a message of that many octets may come in. */
   readonly hasRoom: (octets: number) => boolean
+  /** What must end before the engine closes. */
+  readonly beforeClose?: () => Promise<void>
   /** After the engine has closed. */
-  readonly afterClose: () => Promise<void>
+  readonly afterClose?: () => void
 }
 
 /** The queue as its users see it, over an engine that runs the transactions. */
@@ -98,7 +100,7 @@ export const createQueue = (o: QueueDeps): EmbeddedQueue => {
     },
     disown: async which => (await submit({ do: 'disown', ...which })) as number,
     nextDue: async () => {
-      const at = (await submit({ do: 'nextDue' })) as number | null | undefined
+      const at = (await submit({ do: 'nextDue' })) as number | null
       waker.promise(at ?? undefined)
       return at ?? undefined
     },
@@ -133,8 +135,9 @@ export const createQueue = (o: QueueDeps): EmbeddedQueue => {
       closing ??= (async () => {
         await grouper.close()
         await Promise.all(unlinking)
+        await o.beforeClose?.()
         await engine.close()
-        await o.afterClose()
+        o.afterClose?.()
       })()
       return closing
     },

@@ -165,6 +165,13 @@ export const createReads = (db: Database): Reads => {
     return { keys: found.rows, ...(found.after !== undefined && { after: found.after }) }
   }
 
+  const pendingSpool = db.prepare('select 1 from message where id = ? and nonce = ? and pending > 0 and spooled > 0')
+  const spooled = (ids: readonly QueueId[]): Answers['spooled'] =>
+    ids.filter(id => {
+      const key = parseId(id)
+      return key !== undefined && pendingSpool.get(key.key, key.nonce) !== undefined
+    })
+
   return {
     answer: <Q extends Query>(q: Q) => {
       const answers: { readonly [A in Query['ask']]: (q: never) => Answers[A] } = {
@@ -173,6 +180,7 @@ export const createReads = (db: Database): Reads => {
         keys,
         show: (q: Extract<Query, { readonly ask: 'show' }>) => show(q.id),
         open: (q: Extract<Query, { readonly ask: 'open' }>) => open(q.id),
+        spooled: (q: Extract<Query, { readonly ask: 'spooled' }>) => spooled(q.ids),
       }
       return answers[q.ask](q as never) as Answers[Q['ask']]
     },

@@ -3,6 +3,7 @@ import { open, unlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { QueueId } from '@posthorn/contracts'
+import { spoolFault } from './spool-fault.ts'
 import { asStoreError, storeError } from './store-error.ts'
 
 /** Bytes that may wait for the disk before the writer is told to wait. */
@@ -151,17 +152,6 @@ const writeAll = async (handle: FileHandle, chunks: readonly Uint8Array[]): Prom
     const more = await handle.write(rest)
     rest = rest.subarray(more.bytesWritten)
   }
-}
-
-/** What is wrong with a spool file, of which the row says the size; undefined when it can be sent. */
-export const spoolFault = (
-  stat: { isFile(): boolean; readonly uid: number; readonly size: number } | undefined,
-  size: number,
-): string | undefined => {
-  if (stat === undefined) return 'its spool file is missing'
-  if (!stat.isFile()) return 'its spool file is no regular file'
-  if (stat.uid !== process.geteuid?.()) return `its spool file belongs to user ${stat.uid}`
-  return stat.size === size ? undefined : `its spool file has ${stat.size} octets of ${size}`
 }
 
 async function* readFile(path: string, size: number, signal?: AbortSignal): AsyncIterable<Uint8Array> {

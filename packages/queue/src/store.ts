@@ -27,6 +27,10 @@ export interface Store {
   apply(group: Group, contents: readonly Uint8Array[]): GroupResult
   /** Free the leases of an instance that is gone: all of them, since one instance owns the store. */
   recover(now: number): { readonly leases: number; readonly lastKey: number }
+  /** Pages in the write-ahead log. */
+  walPages(): number
+  /** Copy the log to the database and begin it anew, waiting for readers as long as the busy time-out says. */
+  restartLog(): void
   close(): void
 }
 
@@ -86,7 +90,7 @@ export const createStore = (db: Database, o: StoreOptions): Store => {
         return change(work, op)
       case 'kv':
         return runKv(work, op)
-      case 'sweep':
+      default:
         return sweep(work, o.history, departed)
     }
   }
@@ -113,7 +117,7 @@ export const createStore = (db: Database, o: StoreOptions): Store => {
   const together = (group: Group, contents: readonly Uint8Array[]): GroupResult => {
     const work = newWork(group, contents)
     db.exec('begin immediate')
-    const results = group.ops.map(op => ({ ok: run(work, op) }))
+    const results = group.ops.map(op => ({ ok: run(work, op) ?? null }))
     commit(work)
     return resultOf(work, results)
   }
@@ -126,7 +130,7 @@ export const createStore = (db: Database, o: StoreOptions): Store => {
       const before = { ...work.batch, unlink: work.batch.unlink.length, corrupt: work.batch.corrupt.length }
       db.exec('savepoint item')
       try {
-        const ok = run(work, op)
+        const ok = run(work, op) ?? null
         writeTouched(work)
         db.exec('release item')
         return { ok }
@@ -182,6 +186,10 @@ export const createStore = (db: Database, o: StoreOptions): Store => {
         'select max(coalesce((select max(id) from message), 0), coalesce((select max(id) from delivery), 0)) as key',
       )
       return { leases, lastKey: last.get()?.['key'] as number }
+    },
+    walPages: () => Number(db.prepare('pragma wal_checkpoint(noop)').get()?.['log'] ?? 0),
+    restartLog: () => {
+      db.exec('pragma wal_checkpoint(restart)')
     },
     close: () => {
       db.close()

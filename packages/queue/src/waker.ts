@@ -2,7 +2,7 @@ import type { Clock } from '@posthorn/contracts'
 
 /** Tells who sleeps until the next due time that something came in between. */
 export interface Waker {
-  on(call: () => void): () => void
+  readonly on: (call: () => void) => () => void
   /** A group made something ready at that wall time. */
   ready(at: number): void
   /** What `nextDue` answered last: nobody needs waking for what comes later. */

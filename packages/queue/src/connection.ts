@@ -1,0 +1,25 @@
+import { DatabaseSync } from 'node:sqlite'
+
+/** The connection that writes. `busy_timeout` comes first: changing the journal mode may have to wait. */
+export const openWriter = (path: string, o: { readonly sync: boolean; readonly maxPages?: number }): DatabaseSync => {
+  const db = new DatabaseSync(path, { timeout: 5000 })
+  db.exec('pragma busy_timeout = 5000')
+  db.exec('pragma journal_mode = wal')
+  db.exec(`pragma synchronous = ${o.sync ? 'full' : 'off'}`)
+  // The reader checkpoints; this is for the rest, and what remains for the writer is little.
+  db.exec('pragma wal_autocheckpoint = 8000')
+  db.exec('pragma cache_size = -65536')
+  db.exec('pragma temp_store = memory')
+  if (o.maxPages !== undefined) db.exec(`pragma max_page_count = ${Math.floor(o.maxPages)}`)
+  return db
+}
+
+/** The connection that reads and checkpoints. It opens the file for writing, as a checkpoint must, but no statement may write. */
+export const openReader = (path: string): DatabaseSync => {
+  const db = new DatabaseSync(path, { timeout: 5000 })
+  db.exec('pragma busy_timeout = 5000')
+  db.exec('pragma query_only = on')
+  db.exec('pragma cache_size = -16384')
+  db.exec('pragma temp_store = memory')
+  return db
+}

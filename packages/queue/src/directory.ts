@@ -1,0 +1,76 @@
+import { constants, closeSync, existsSync, fchmodSync, fsyncSync, lstatSync, mkdirSync, openSync } from 'node:fs'
+import type { Stats } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+/** Where everything of one store lives. */
+export interface Layout {
+  readonly directory: string
+  readonly database: string
+  /** Holds the lock; never opened but by the lock. */
+  readonly lock: string
+  /** Says who holds the lock, for people. */
+  readonly owner: string
+  /** Room that is given up when the disk is full, so that attempts can still end. */
+  readonly reserve: string
+  readonly spool: string
+}
+
+export const layoutOf = (directory: string): Layout => ({
+  directory,
+  database: join(directory, 'queue.db'),
+  lock: join(directory, 'lock.db'),
+  owner: join(directory, 'owner'),
+  reserve: join(directory, 'reserve'),
+  spool: join(directory, 'spool'),
+})
+
+const statOf = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false })
+
+const refuse = (path: string, why: string): Error => new Error(`the queue cannot use ${path}: ${why}`)
+
+/** What another user could have put there, or could change, is not ours to read mail from. */
+const check = (path: string, kind: 'file' | 'directory'): void => {
+  const stat = statOf(path)
+  if (stat === undefined) return
+  if (stat.isSymbolicLink()) throw refuse(path, 'it is a symbolic link')
+  if (kind === 'file' ? !stat.isFile() : !stat.isDirectory()) throw refuse(path, `it is no ${kind}`)
+  const user = process.geteuid?.()
+  if (stat.uid !== user) throw refuse(path, `it belongs to user ${stat.uid}, and this process runs as user ${user}`)
+  if ((stat.mode & 0o022) !== 0)
+    throw refuse(
+      path,
+      `others may write to it (mode ${(stat.mode & 0o777).toString(8)}); chmod go-w it after a look inside`,
+    )
+}
+
+/** Entries of a directory are on stable storage. */
+export const syncDirectory = (path: string): void => {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+const touchFile = (path: string): void => {
+  if (existsSync(path)) return
+  // Made here, so that SQLite, which would use the umask, finds it with our mode and gives the log the same.
+  const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
+  fchmodSync(fd, 0o600)
+  closeSync(fd)
+}
+
+/** Make the directories with mode 0700 and check that everything in them is ours. Throws an Error that names the file. */
+export const prepareDirectory = (layout: Layout): void => {
+  const made = mkdirSync(layout.directory, { recursive: true, mode: 0o700 })
+  check(layout.directory, 'directory')
+  check(layout.spool, 'directory')
+  mkdirSync(layout.spool, { recursive: true, mode: 0o700 })
+  for (const file of [layout.lock, layout.owner, layout.reserve, layout.database]) check(file, 'file')
+  for (const suffix of ['-wal', '-shm', '-journal']) check(layout.database + suffix, 'file')
+  touchFile(layout.lock)
+  touchFile(layout.database)
+  syncDirectory(layout.directory)
+  if (made !== undefined) syncDirectory(dirname(made))
+}

@@ -1,0 +1,93 @@
+import type { Clock, Journal, Random } from '@posthorn/contracts'
+import { layoutOf, prepareDirectory, syncDirectory } from './directory.ts'
+import { createIds } from './ids.ts'
+import { lockDirectory } from './lock.ts'
+import { sweepOrphans } from './orphans.ts'
+import { createQueue } from './queue.ts'
+import type { EmbeddedQueue } from './queue.ts'
+import { createRoom } from './room.ts'
+import { createSpool } from './spool.ts'
+import { defaultHistory } from './sweep.ts'
+import type { History } from './sweep.ts'
+import { startEngine } from './thread-engine.ts'
+import type { ThreadEngine } from './thread-engine.ts'
+
+export interface QueueOptions {
+  /** The state directory, made with mode 0700; one process owns it at a time. */
+  readonly directory: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly journal?: Journal
+  /** False: no flush to the disk, for tests that do not pull plugs. A promise of 250 then means little. */
+  readonly sync?: boolean
+  /** Octets of content up to which a message is kept in the database instead of a file; 65536 when absent. */
+  readonly bodyInline?: number
+  /** Free octets of the file system below which no message is taken in; 64 MiB when absent. */
+  readonly floorBytes?: number
+  readonly history?: Partial<History>
+  /** Pages (of 4 KiB) that the database may have; no limit when absent. */
+  readonly maxPages?: number
+}
+
+const defaultFloor = 64 * 1024 * 1024
+
+/**
+ * Open the durable queue of a state directory, making it when it is new. Leases of the instance before are freed.
+ * Rejects with an Error that says what to do when the directory is in use, not ours, or written by a newer release.
+ */
+export const openQueue = async (o: QueueOptions): Promise<EmbeddedQueue> => {
+  const layout = layoutOf(o.directory)
+  prepareDirectory(layout)
+  const unlock = lockDirectory(layout)
+  const { clock, journal, sync = true, floorBytes: floor = defaultFloor } = o
+  let engine: ThreadEngine
+  try {
+    engine = await startEngine(
+      {
+        directory: o.directory,
+        sync,
+        floor,
+        history: { ...defaultHistory, ...o.history },
+        ...(o.maxPages !== undefined && { maxPages: o.maxPages }),
+        now: clock.wall(),
+        recover: true,
+      },
+      layout.database,
+    )
+    if (sync) syncDirectory(layout.directory)
+  } catch (error) {
+    unlock()
+    throw error
+  }
+  const ids = createIds(clock, o.random)
+  ids.skipTo(engine.recovered.lastKey)
+  const room = createRoom(o.directory, { floor, clock })
+  const sweeping = recoverSpool(layout.spool, ids.take(1), engine, journal)
+  return createQueue({
+    engine,
+    ids,
+    clock,
+    journal,
+    spool: createSpool(layout.spool, { sync, hasRoom: () => room.has(0) }),
+    bodyInline: o.bodyInline ?? 65_536,
+    hasRoom: octets => room.has(octets),
+    beforeClose: () => sweeping,
+    afterClose: unlock,
+  })
+}
+
+/** Beside the work, since a spool may be large; what is left when it fails is swept at the next start. */
+const recoverSpool = async (
+  directory: string,
+  firstKey: number,
+  engine: ThreadEngine,
+  journal: Journal | undefined,
+): Promise<void> => {
+  try {
+    const orphans = await sweepOrphans(directory, firstKey, ids => engine.read({ ask: 'spooled', ids }))
+    const { leases } = engine.recovered
+    if (leases > 0 || orphans > 0) journal?.event('queue.recovered', { leases, orphans })
+  } catch (error) {
+    journal?.event('error', { where: 'queue', why: `the spool was not swept: ${String(error)}` }, 'error')
+  }
+}

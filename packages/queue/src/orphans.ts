@@ -1,0 +1,40 @@
+import { opendir, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { QueueId } from '@posthorn/contracts'
+import { parseId } from './ids.ts'
+
+/** Files that are looked up at once. */
+const step = 500
+
+/**
+ * Remove spool files that no row names: of drafts that a crash cut off, and of messages that left just before one. Only those
+ * older than `firstKey`, the instance's first, since newer ones may belong to drafts. Says how many went; other files stay.
+ */
+export const sweepOrphans = async (
+  directory: string,
+  firstKey: number,
+  /** Those of them that are queued with a spool file. */
+  spooled: (ids: readonly QueueId[]) => Promise<readonly QueueId[]>,
+): Promise<number> => {
+  let removed = 0
+  let candidates: QueueId[] = []
+  const removeOrphans = async (): Promise<void> => {
+    if (candidates.length === 0) return
+    const queued = new Set(await spooled(candidates))
+    for (const id of candidates) {
+      if (queued.has(id)) continue
+      await unlink(join(directory, id)).then(
+        () => removed++,
+        () => {},
+      )
+    }
+    candidates = []
+  }
+  for await (const entry of await opendir(directory)) {
+    const id = parseId(entry.name)
+    if (id === undefined || id.key >= firstKey) continue
+    if (candidates.push(entry.name as QueueId) >= step) await removeOrphans()
+  }
+  await removeOrphans()
+  return removed
+}

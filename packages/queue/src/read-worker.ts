@@ -1,0 +1,32 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { openReader } from './connection.ts'
+import type { Query } from './operation.ts'
+import { createReads } from './reads.ts'
+
+/** The reader's thread: operators' questions, and checkpoints, neither of which then delays a commit. */
+const port = parentPort
+if (port === null) throw new Error('this file is a worker')
+const db = openReader((workerData as { readonly path: string }).path)
+const reads = createReads(db)
+
+export type ReadMessage = { readonly id: number; readonly query: Query } | 'checkpoint' | 'close'
+export type ReadReply =
+  | { readonly id: number; readonly answer: unknown }
+  | { readonly id: number; readonly error: string; readonly range: boolean }
+
+const answer = (id: number, query: Query): void => {
+  try {
+    port.postMessage({ id, answer: reads.answer(query) } satisfies ReadReply)
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error)
+    port.postMessage({ id, error: text, range: error instanceof RangeError } satisfies ReadReply)
+  }
+}
+
+port.on('message', (message: ReadMessage) => {
+  if (message === 'checkpoint') db.exec('pragma wal_checkpoint(passive)')
+  else if (message === 'close') {
+    db.close()
+    port.close()
+  } else answer(message.id, message.query)
+})

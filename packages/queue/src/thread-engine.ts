@@ -1,0 +1,146 @@
+import { Worker } from 'node:worker_threads'
+import type { Engine } from './engine.ts'
+import type { Answers, Group, GroupResult, Query } from './operation.ts'
+import type { ReadMessage, ReadReply } from './read-worker.ts'
+import { storeError } from './store-error.ts'
+import { pack, unpack } from './worker-message.ts'
+import type { GroupMessage, PlainResult, WriterData, WriterReply } from './worker-message.ts'
+
+/** Pages in the log from which the reader checkpoints. */
+const checkpointFrom = 1000
+
+/** The workers stand beside this file, built or not. */
+const workerUrl = (name: string): URL =>
+  new URL(`./${name}.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
+
+/** The writer's thread has begun; `recovered` says what it found. */
+export interface ThreadEngine extends Engine {
+  readonly recovered: { readonly leases: number; readonly lastKey: number }
+}
+
+/** Start the writer's thread; the reader's is started by the first question. Rejects when the store cannot be opened. */
+export const startEngine = async (data: WriterData, databasePath: string): Promise<ThreadEngine> => {
+  let writer = await startWriter(data)
+  let reader: Reader | undefined
+  const recovered = { leases: writer.leases, lastKey: writer.lastKey }
+  const theReader = (): Reader => {
+    if (reader === undefined || reader.gone()) reader = startReader(databasePath)
+    return reader
+  }
+  const write = async (group: Group, contents: readonly (readonly Uint8Array[])[]): Promise<GroupResult> => {
+    if (writer.gone()) writer = await startWriter({ ...data, recover: false, now: group.now })
+    const result = await writer.write(group, contents)
+    if (result.wal !== undefined && result.wal >= checkpointFrom) theReader().checkpoint()
+    return result
+  }
+  return {
+    recovered,
+    write,
+    read: query => theReader().read(query),
+    close: async () => {
+      await reader?.close()
+      await writer.close()
+    },
+  }
+}
+
+interface Writer {
+  readonly leases: number
+  readonly lastKey: number
+  write(group: Group, contents: readonly (readonly Uint8Array[])[]): Promise<GroupResult>
+  gone(): boolean
+  close(): Promise<void>
+}
+
+const ended = (worker: Worker): Promise<void> => new Promise(resolve => worker.once('exit', () => resolve()))
+
+const startWriter = async (data: WriterData): Promise<Writer> => {
+  const worker = new Worker(workerUrl('store-worker'), { workerData: data, name: 'posthorn queue writer' })
+  const exit = ended(worker)
+  let gone = false
+  let waiting: { resolve: (reply: WriterReply) => void; reject: (error: Error) => void } | undefined
+  const lost = (why: string): void => {
+    gone = true
+    waiting?.reject(storeError(why, { full: false }))
+    waiting = undefined
+  }
+  worker.on('message', (reply: WriterReply) => {
+    const w = waiting
+    waiting = undefined
+    w?.resolve(reply)
+  })
+  worker.on('error', error => lost(`the queue's writer failed: ${String(error)}`))
+  void exit.then(() => lost(`the queue's writer has ended`))
+  const next = (): Promise<WriterReply> =>
+    new Promise((resolve, reject) => {
+      waiting = { resolve, reject }
+    })
+
+  const first = await next()
+  if (first.kind !== 'ready') {
+    await exit
+    throw new Error(first.kind === 'refused' ? first.error : 'the queue cannot be opened')
+  }
+  return {
+    leases: first.leases,
+    lastKey: first.lastKey,
+    gone: () => gone,
+    write: async (group, contents) => {
+      const packed = pack(contents)
+      const message: GroupMessage = { json: JSON.stringify(group), ...packed }
+      worker.postMessage(message, packed.buffer === undefined ? [] : [packed.buffer])
+      const reply = await next()
+      if (reply.kind !== 'result')
+        throw storeError('error' in reply ? reply.error : 'the store answered out of turn', { full: false })
+      const result = JSON.parse(reply.json) as PlainResult
+      return { ...result, contents: unpack(reply.lengths, reply.buffer) }
+    },
+    close: async () => {
+      if (!gone) worker.postMessage('close', [])
+      await exit
+    },
+  }
+}
+
+interface Reader {
+  read<Q extends Query>(query: Q): Promise<Answers[Q['ask']]>
+  checkpoint(): void
+  gone(): boolean
+  close(): Promise<void>
+}
+
+const startReader = (path: string): Reader => {
+  const worker = new Worker(workerUrl('read-worker'), { workerData: { path }, name: 'posthorn queue reader' })
+  const waiting = new Map<number, { resolve: (answer: never) => void; reject: (error: Error) => void }>()
+  const exit = ended(worker)
+  let last = 0
+  let gone = false
+  const lost = (why: string): void => {
+    gone = true
+    for (const { reject } of waiting.values()) reject(storeError(why, { full: false }))
+    waiting.clear()
+  }
+  worker.on('message', (reply: ReadReply) => {
+    const w = waiting.get(reply.id)
+    waiting.delete(reply.id)
+    if ('answer' in reply) w?.resolve(reply.answer as never)
+    else w?.reject(reply.range ? new RangeError(reply.error) : storeError(reply.error, { full: false }))
+  })
+  worker.on('error', error => lost(`the queue's reader failed: ${String(error)}`))
+  void exit.then(() => lost(`the queue's reader has ended`))
+  const post = (message: ReadMessage): void => worker.postMessage(message, [])
+  return {
+    read: query =>
+      new Promise((resolve, reject) => {
+        const id = ++last
+        waiting.set(id, { resolve, reject })
+        post({ id, query })
+      }),
+    checkpoint: () => post('checkpoint'),
+    gone: () => gone,
+    close: async () => {
+      if (!gone) post('close')
+      await exit
+    },
+  }
+}
