@@ -29,7 +29,7 @@ const isPlain = (name: string): boolean => isAscii(name) && !name.includes('xn--
 const parseName = (text: string): Domain | undefined => {
   const lower = text.toLowerCase()
   const name = isPlain(lower) ? lower : isHonest(text) ? toASCII(text, idna) : null
-  if (name === null || name.length > maxDomain || !hostName.test(name) || endsInDigits.test(name)) return undefined
+  if (name === null || !hostName.test(name) || endsInDigits.test(name)) return undefined
   return name as Domain
 }
 

@@ -137,7 +137,13 @@ describe('a path', () => {
     expect(read('<"ä"@x>', false)).toEqual({ ok: false, why: 'utf8' })
     expect(read('<ä@x>')).toMatchObject({ path: { local: 'ä', wire: 'ä@x' } })
     expect(parseMailbox('ä@x', { smtputf8: false })).toBeUndefined()
+    expect(notRefused([String.raw`<"\ä"@x>`])).toEqual([])
     expect(parseMailbox('ä@x')).toBeDefined()
+  })
+
+  test('row 37: an A-label is verified, however plain the path looks', () => {
+    expect(notRefused(['<a@xn--zzzzzz>', '<a@xn--0.example>', '<a@x.XN--zzzzzz.example>'])).toEqual([])
+    expect(read('<a@xn--nda.example>')).toMatchObject({ path: { domain: 'xn--nda.example' } })
   })
 
   test('row 37: lone surrogates, controls, right-to-left overrides and invisible characters are refused', () => {
