@@ -1,1 +1,6 @@
-export {}
+export { createClient } from './client.ts'
+export type { ClientOptions, SmtpClient } from './client.ts'
+export { defaultLimits } from './limits.ts'
+export type { ClientLimits } from './limits.ts'
+export type { Mail, MailRecipient } from './mail.ts'
+export type { Target } from './target.ts'

@@ -1,0 +1,154 @@
+import { bodyOf } from '@posthorn/message'
+import type { Mailbox } from '@posthorn/address'
+import type { Clock, Journal, Network, Outcome } from '@posthorn/contracts'
+import type { Conversation } from './conversation.ts'
+import { unfitness } from './fitness.ts'
+import { defaultLimits, type ClientLimits } from './limits.ts'
+import type { Mail } from './mail.ts'
+import { openConversation } from './open.ts'
+import { outcomeOf, type Trouble } from './outcome.ts'
+import { Pool } from './pool.ts'
+import { keyOf, nameOf, type Target } from './target.ts'
+import { transact, type Result } from './transaction.ts'
+
+export interface ClientOptions {
+  readonly network: Network
+  readonly clock: Clock
+  /** What we call ourselves in EHLO. */
+  readonly hostname: string
+  readonly limits?: Partial<ClientLimits>
+  readonly journal?: Journal
+}
+
+/** Sends messages to peers over SMTP and LMTP; keeps connections for the next message. */
+export interface SmtpClient {
+  /** One outcome per recipient, in their order. Never rejects: an unknown failure is `deferred`. */
+  send(mail: Mail, to: Target, signal: AbortSignal): Promise<readonly Outcome[]>
+  /** Ask whether the peer would take this recipient from the null sender; `delivered` at phase `rcpt` when it would. Sends nothing. */
+  probe(rcpt: Mailbox, to: Target, signal: AbortSignal): Promise<Outcome>
+  /** Connections that wait for their next message. */
+  readonly idle: number
+  /** End the idle connections and wait for those at work; later messages are `deferred`. */
+  close(): Promise<void>
+}
+
+const aborted: Trouble = { phase: 'connect', cause: 'given up by us', status: '4.3.0', notTried: true }
+const shutDown: Trouble = { phase: 'connect', cause: 'the client is closed', status: '4.3.2', notTried: true }
+
+/** One message, or one question about a recipient. */
+interface Task {
+  readonly mail: Mail
+  readonly to: Target
+  readonly signal: AbortSignal
+  readonly probe: boolean
+}
+
+const sameForAll = ({ mail, to }: Task, trouble: Trouble, remote: string = nameOf(to)): readonly Outcome[] =>
+  mail.recipients.map(() => outcomeOf(trouble, { remote, tls: undefined }))
+
+class Client implements SmtpClient {
+  readonly #o: ClientOptions
+  readonly #limits: ClientLimits
+  readonly #pool: Pool
+  #active = 0
+  #closed = false
+  #onQuiet: (() => void)[] = []
+
+  constructor(o: ClientOptions) {
+    this.#o = o
+    this.#limits = { ...defaultLimits, ...o.limits }
+    this.#pool = new Pool(o.clock, this.#limits)
+  }
+  get idle(): number {
+    return this.#pool.size
+  }
+
+  send(mail: Mail, to: Target, signal: AbortSignal): Promise<readonly Outcome[]> {
+    return this.#guarded({ mail, to, signal, probe: false })
+  }
+  async probe(rcpt: Mailbox, to: Target, signal: AbortSignal): Promise<Outcome> {
+    const mail: Mail = {
+      returnPath: null,
+      recipients: [{ to: rcpt }],
+      body: bodyOf(new Uint8Array()),
+      smtputf8: false,
+      eightBit: '7bit',
+      requireTls: false,
+    }
+    const [outcome] = await this.#guarded({ mail, to, signal, probe: true })
+    return outcome ?? outcomeOf(aborted, { remote: nameOf(to), tls: undefined })
+  }
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#pool.close()
+    if (this.#active > 0) await new Promise<void>(resolve => this.#onQuiet.push(resolve))
+  }
+
+  /** The one place where an unknown exception becomes a deferral. */
+  async #guarded(task: Task): Promise<readonly Outcome[]> {
+    if (this.#closed) return sameForAll(task, shutDown)
+    if (task.signal.aborted) return sameForAll(task, aborted)
+    this.#active++
+    try {
+      return await this.#deliver(task)
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : String(error)
+      this.#o.journal?.event('error', { component: 'smtp-client', cause }, 'error')
+      return sameForAll(task, { phase: 'connect', cause: 'internal error', status: '4.3.0' })
+    } finally {
+      this.#active--
+      if (this.#active === 0) for (const resolve of this.#onQuiet.splice(0)) resolve()
+    }
+  }
+  async #deliver(task: Task): Promise<readonly Outcome[]> {
+    const kept = this.#pool.take(keyOf(task.to))
+    if (kept !== undefined) {
+      const result = await this.#over(kept, task)
+      if (!result.stale) return result.outcomes
+    }
+    const opened = await openConversation(task.to, { ...this.#o, limits: this.#limits }, task.signal)
+    if (!opened.ok) {
+      const tls = opened.conversation?.tls
+      return task.mail.recipients.map(() => outcomeOf(opened.trouble, { remote: opened.remote, tls }))
+    }
+    return (await this.#over(opened.conversation, task)).outcomes
+  }
+
+  /** Over one conversation, which afterwards is kept or ended. RFC 9422 §3: more recipients than it takes go in parts. */
+  async #over(c: Conversation, task: Task): Promise<Result> {
+    const { recipients } = task.mail
+    const most = c.features.maxRecipients
+    if (recipients.length <= most) return this.#transact(c, task)
+    const first = await this.#transact(c, { ...task, mail: { ...task.mail, recipients: recipients.slice(0, most) } })
+    if (first.stale) return first
+    const rest = await this.#deliver({ ...task, mail: { ...task.mail, recipients: recipients.slice(most) } })
+    return { outcomes: [...first.outcomes, ...rest], stale: false }
+  }
+  async #transact(c: Conversation, task: Task): Promise<Result> {
+    const stop = (): void => c.lose({ lost: 'aborted', cause: 'given up by us', status: '4.4.2' })
+    task.signal.addEventListener('abort', stop, { once: true })
+    try {
+      const unfit = unfitness(task.mail, c.features, c.tls !== undefined, task.signal)
+      const trouble = unfit instanceof Promise ? await unfit : unfit
+      if (trouble !== undefined)
+        return { outcomes: task.mail.recipients.map(() => outcomeOf(trouble, c)), stale: false }
+      const { mail, to, probe } = task
+      return await transact(c, { mail, protocol: to.protocol, limits: this.#limits, probe })
+    } catch (error) {
+      c.lose({ lost: 'aborted', cause: 'internal error', status: '4.3.0' })
+      throw error
+    } finally {
+      task.signal.removeEventListener('abort', stop)
+      this.#release(c, task.to)
+    }
+  }
+  #release(c: Conversation, to: Target): void {
+    if (c.lost !== undefined) return
+    const most = Math.min(to.messagesPerConnection ?? this.#limits.messagesPerConnection, c.features.maxMessages)
+    if (!this.#closed && c.quiet && c.messages < most) this.#pool.put(keyOf(to), c)
+    else c.quit()
+  }
+}
+
+/** Make a client. It owns its connections until `close`. */
+export const createClient = (o: ClientOptions): SmtpClient => new Client(o)

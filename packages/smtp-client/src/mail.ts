@@ -1,0 +1,26 @@
+import type { Mailbox } from '@posthorn/address'
+import type { Notify } from '@posthorn/contracts'
+import type { Body } from '@posthorn/message'
+
+/** One recipient of one copy. */
+export interface MailRecipient {
+  readonly to: Mailbox
+  readonly notify?: Notify
+  /** `type;address`, xtext decoded (RFC 3461 §4.2). */
+  readonly orcpt?: string
+}
+
+/** One message for one peer. */
+export interface Mail {
+  readonly returnPath: Mailbox | null
+  readonly recipients: readonly MailRecipient[]
+  readonly body: Body
+  readonly smtputf8: boolean
+  readonly eightBit: '7bit' | '8bitmime' | 'binarymime'
+  /** xtext decoded (RFC 3461 §4.4). */
+  readonly envid?: string
+  readonly ret?: 'full' | 'hdrs'
+  readonly requireTls: boolean
+  /** Asked before MAIL and before the final dot; when no, nothing is sent and the connection is broken off. */
+  readonly stillOurs?: () => boolean
+}
