@@ -55,13 +55,17 @@ const recipientsOf = (x: unknown): readonly Recipient[] | undefined => {
 export const resolvedOf = (x: unknown): Resolved | undefined => {
   const fields = fieldsOf(x)
   if (fields === undefined) return undefined
-  const { mailbox, transport, arg, returnPath } = fields
+  const { mailbox, transport, arg, returnPath, keep } = fields
   if (hasOnly(fields, 'mailbox')) return isName(mailbox) ? { mailbox } : undefined
   if (hasOnly(fields, 'transport', 'arg')) return isName(transport) && isText(arg) ? { transport, arg } : undefined
   const expand = recipientsOf(fields['expand'])
-  if (!hasOnly(fields, 'expand', 'returnPath') || expand === undefined || expand.length === 0) return undefined
-  if (!optional(returnPath, isPath)) return undefined
-  return { expand, ...(returnPath !== undefined && { returnPath: mailboxOf(returnPath) ?? null }) }
+  if (!hasOnly(fields, 'expand', 'returnPath', 'keep') || expand === undefined || expand.length === 0) return undefined
+  if (!optional(returnPath, isPath) || !optional(keep, isName)) return undefined
+  return {
+    expand,
+    ...(returnPath !== undefined && { returnPath: mailboxOf(returnPath) ?? null }),
+    ...(typeof keep === 'string' && { keep }),
+  }
 }
 
 const isHop = (route: Fields): boolean =>

@@ -90,10 +90,13 @@ export interface Edit {
 }
 /** What may be changed last of all: nothing that is there already, or the signatures over it would break. */
 export type Seal = Pick<Edit, 'prepend'> & { readonly [K in Exclude<keyof Edit, 'prepend'>]?: never }
-/** What an address is: a mailbox of ours, other addresses, or something a transport takes (`mx` with a domain for mail that leaves). */
+/**
+ * What an address is: a mailbox of ours, other addresses, or something a transport takes (`mx` with a domain for mail that leaves).
+ * `keep` is the mailbox that gets a copy besides the others: a forward cannot name its own address, which would be a loop.
+ */
 export type Resolved =
   | { readonly mailbox: string }
-  | { readonly expand: readonly Recipient[]; readonly returnPath?: Mailbox | null }
+  | { readonly expand: readonly Recipient[]; readonly returnPath?: Mailbox | null; readonly keep?: string }
   | { readonly transport: string; readonly arg: string }
 /** How a message may end besides going on. */
 export type Ending =

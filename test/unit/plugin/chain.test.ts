@@ -157,6 +157,7 @@ describe('claim', () => {
         expand: [{ to: box('a@b.example'), returnPath: null, orcpt: 'rfc822;a@b', notify: 'never' }],
         returnPath: null,
       },
+      { expand: [{ to: box('a@b.example') }], keep: 'ann' },
       { expand: [{ to: box('a@b.example'), returnPath: box('o@b.example') }], returnPath: box('o@b.example') },
     ]
     for (const answer of resolved) {
