@@ -1,1 +1,5 @@
-export {}
+export { createListener } from './listener.ts'
+export { keepVerdict } from './context.ts'
+export { defaultLimits } from './limits.ts'
+export type { Limits } from './limits.ts'
+export type { ListenAt, Listener, ListenerDependencies, Service } from './service.ts'

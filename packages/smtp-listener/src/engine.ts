@@ -1,0 +1,71 @@
+import { SMTPServer } from 'smtp-server'
+import { socketWire } from '@posthorn/system'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Endpoint, Wire } from '@posthorn/contracts'
+import type { ListenAt } from './service.ts'
+
+/** The bench opens hundreds of connections at once, and so does the world; Node's default of 511 said aloud. */
+const BACKLOG = 511
+
+/** A peer on a local socket has no address; it is on this machine. */
+const onThisMachine: Endpoint = { ip: '127.0.0.1', port: 0 }
+
+/** One spelling for each address: an IPv4 peer of a dual-stack socket is an IPv4 peer. */
+const plainIp = (ip: string): string => (/^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(ip) ? ip.slice(7) : ip)
+
+const wireOf = (socket: Socket): Wire => {
+  const { remoteAddress, remotePort, localAddress, localPort } = socket
+  if (remoteAddress === undefined) return socketWire(socket, { peer: onThisMachine, local: onThisMachine })
+  return socketWire(socket, {
+    peer: { ip: plainIp(remoteAddress), port: remotePort ?? 0 },
+    local: { ip: plainIp(localAddress ?? ''), port: localPort ?? 0 },
+  })
+}
+
+/**
+ * `smtp-server` as far as it accepts connections: what it does with them from `connect` on is ours. TLS, also the implicit one,
+ * is put under the session's wire, so that there is one way to do it; the library's built-in key is never offered to anyone.
+ */
+export class Engine extends SMTPServer {
+  readonly #accept: (wire: Wire) => void
+  /** On a local socket every peer lacks an address, on TCP only one that has left. */
+  #local = false
+
+  constructor(accept: (wire: Wire) => void) {
+    super({
+      logger: false,
+      hideSTARTTLS: true,
+      // A client that ends its side after the last command still gets its replies.
+      allowHalfOpen: true,
+      noDelay: true,
+    })
+    this.#accept = accept
+    // The library turns to a socket in the next turn of the event loop; until then a reset would end the process.
+    this.server.prependListener('connection', socket => socket.on('error', () => {}))
+    this.on('error', () => {})
+  }
+
+  override connect(socket: Socket): void {
+    if (socket.destroyed || (!this.#local && socket.remoteAddress === undefined)) socket.destroy()
+    else this.#accept(wireOf(socket))
+  }
+
+  /** Rejects with the system's error. */
+  open(at: ListenAt): Promise<{ readonly host: string; readonly port: number }> {
+    const { server } = this
+    this.#local = 'path' in at
+    return new Promise((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ ...at, backlog: BACKLOG }, () => {
+        server.off('error', reject)
+        const address = server.address() as AddressInfo | string | null
+        if (address === null || typeof address === 'string') resolve({ host: address ?? '', port: 0 })
+        else resolve({ host: address.address, port: address.port })
+      })
+    })
+  }
+  /** Accept no more; what is open stays open. */
+  shut(): void {
+    if (this.server.listening) this.server.close()
+  }
+}

@@ -1,0 +1,95 @@
+import { encodeReply, shuttingDown, tooBusy, tooManyConnections } from '@posthorn/reply'
+import type { Wire } from '@posthorn/contracts'
+import type { Defer } from '@posthorn/reply'
+import { Desk } from './desk.ts'
+import { Engine } from './engine.ts'
+import { Session } from './session.ts'
+import type { ListenAt, Listener, ListenerDependencies, Service } from './service.ts'
+
+class Doorway implements Listener {
+  readonly #desk: Desk
+  readonly #engines: Engine[] = []
+  readonly #sessions = new Set<Session>()
+  readonly #perClient = new Map<string, number>()
+  #draining = false
+  #whenEmpty: (() => void)[] = []
+
+  constructor(service: Service, deps: ListenerDependencies) {
+    this.#desk = new Desk(service, deps)
+  }
+
+  get sessions(): number {
+    return this.#sessions.size
+  }
+
+  async listen(at: ListenAt): Promise<{ readonly host: string; readonly port: number }> {
+    const engine = new Engine(wire => this.serve(wire))
+    const bound = await engine.open(at)
+    this.#engines.push(engine)
+    return bound
+  }
+
+  serve(wire: Wire): void {
+    const { ip } = wire.peer
+    const before = this.#perClient.get(ip) ?? 0
+    const refusal = this.#refusal(before)
+    if (refusal !== undefined) return this.#turnAway(wire, refusal)
+    this.#perClient.set(ip, before + 1)
+    const session = new Session(this.#desk, wire, gone => this.#left(gone, ip))
+    this.#sessions.add(session)
+    session.start()
+  }
+  #refusal(fromClient: number): Defer | undefined {
+    if (this.#draining) return shuttingDown
+    if (this.#sessions.size >= this.#desk.limits.sessions) return tooBusy
+    return fromClient >= this.#desk.limits.sessionsPerClient ? tooManyConnections : undefined
+  }
+  /** 421 instead of the greeting, and no session (RFC 5321 §3.8). */
+  #turnAway(wire: Wire, reply: Defer): void {
+    const { name } = this.#desk.service
+    this.#desk.journal.event('session.refused', { service: name, ip: wire.peer.ip, reply: reply.lines[0] })
+    // Before TLS a line of text would be no reply; the client sees the connection end.
+    if (this.#desk.service.implicitTls === true && wire.tls === undefined) return wire.abort()
+    wire.read({ data: () => {}, end: () => {}, closed: () => {} })
+    wire.write(encodeReply(reply))
+    wire.close()
+  }
+  #left(session: Session, ip: string): void {
+    this.#sessions.delete(session)
+    const count = (this.#perClient.get(ip) ?? 1) - 1
+    if (count === 0) this.#perClient.delete(ip)
+    else this.#perClient.set(ip, count)
+    if (this.#sessions.size > 0) return
+    const waiting = this.#whenEmpty
+    this.#whenEmpty = []
+    for (const resolve of waiting) resolve()
+  }
+
+  async drain(graceMs: number): Promise<void> {
+    this.#shut()
+    for (const session of this.#sessions) session.drain()
+    if (this.#sessions.size === 0) return
+    let cancel = (): void => {}
+    const grace = new Promise<void>(resolve => {
+      cancel = this.#desk.clock.after(graceMs, resolve)
+    })
+    await Promise.race([this.#empty(), grace])
+    cancel()
+    await this.close()
+  }
+  async close(): Promise<void> {
+    this.#shut()
+    for (const session of this.#sessions) session.cut()
+    if (this.#sessions.size > 0) await this.#empty()
+  }
+  #shut(): void {
+    this.#draining = true
+    for (const engine of this.#engines) engine.shut()
+  }
+  #empty(): Promise<void> {
+    return new Promise(resolve => this.#whenEmpty.push(resolve))
+  }
+}
+
+/** A listening service, not yet listening. Throws RangeError when the host name is no domain or a mechanism does not exist. */
+export const createListener = (service: Service, deps: ListenerDependencies): Listener => new Doorway(service, deps)

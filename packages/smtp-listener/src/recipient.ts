@@ -1,0 +1,58 @@
+import { encodeReply, recipientOk, relayDenied } from '@posthorn/reply'
+import { permit, stopReply } from '@posthorn/plugin'
+import type { Awaitable } from '@posthorn/contracts'
+import type { HookOut, Recipient, Stop } from '@posthorn/plugin'
+import type { Command } from '@posthorn/smtp'
+import { andThen } from './awaitable.ts'
+import { Expansion } from './expansion.ts'
+import type { Envelope } from './envelope.ts'
+import type { Session } from './session.ts'
+import type { Said } from './stage.ts'
+
+type Rcpt = Extract<Command, { verb: 'RCPT' }>
+
+/** The recipient as plugins see it. */
+export const recipientOf = ({ to, params }: Rcpt): Recipient => ({
+  to,
+  ...(params.orcpt === undefined ? {} : { orcpt: params.orcpt }),
+  ...(params.notify === undefined ? {} : { notify: params.notify }),
+})
+
+/** Say no to a recipient. Guessing at mailboxes is counted. */
+export const refuseRecipient = (session: Session, envelope: Envelope, recipient: Recipient, stop: Stop): Said => {
+  const reply = stopReply(stop)
+  envelope.refused += 1
+  session.rejected('rcpt', reply, { sender: envelope.sender?.wire ?? '', rcpt: recipient.to.wire })
+  const over = reply.class === 5 ? session.budget.recipientFailure() : undefined
+  return session.refuse(over === undefined ? stop : { hangUp: over })
+}
+
+/**
+ * After the `rcpt` hook: whether this client may send here at all (silence never relays), then what the address is.
+ */
+export const addRecipient = (
+  session: Session,
+  envelope: Envelope,
+  recipient: Recipient,
+  answer: HookOut<'rcpt'>,
+): Awaitable<Said> => {
+  if (answer !== permit) return refuseRecipient(session, envelope, recipient, relayDenied)
+  if (envelope.again(recipient)) return encodeReply(recipientOk)
+  const { service, limits } = session.desk
+  const expansion = new Expansion(service.chain, envelope, limits, recipient)
+  return andThen(expansion.run(), destinations => {
+    const rcpt = recipient.to.wire
+    if (!destinations.ok) {
+      if (destinations.why !== undefined) session.event('policy.error', { rcpt, why: destinations.why }, 'error')
+      return refuseRecipient(session, envelope, recipient, destinations.stop)
+    }
+    if (expansion.missing.length > 0)
+      session.event(
+        'policy.verdict',
+        { rcpt, why: 'members left out', members: expansion.missing.slice(0, 20) },
+        'warn',
+      )
+    envelope.accept(recipient, destinations.goesTo)
+    return encodeReply(recipientOk)
+  })
+}

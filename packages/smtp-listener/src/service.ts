@@ -1,0 +1,60 @@
+import type { Authenticator, Clock, Intake, Journal, Origin, Random, ServerTls, Wire } from '@posthorn/contracts'
+import type { Chain } from '@posthorn/plugin'
+import type { Limits } from './limits.ts'
+
+/** A listening service, as data: what it speaks, who decides, who takes the mail. */
+export interface Service {
+  /** `mx`, `submission`, `lmtp`, …: for plugins and events. */
+  readonly name: string
+  /** What its mail counts as in the queue. */
+  readonly origin: Origin
+  readonly protocol: 'smtp' | 'lmtp'
+  /** What we call ourselves in the greeting. */
+  readonly hostname: string
+  readonly chain: Chain
+  readonly intake: Intake
+  readonly limits?: Partial<Limits>
+  /** AUTH is offered only where this is. */
+  readonly authenticator?: Authenticator
+  /** SASL mechanisms to offer, in order; PLAIN and LOGIN when absent. */
+  readonly mechanisms?: readonly string[]
+  /** STARTTLS is offered only where this is. */
+  readonly tls?: ServerTls
+  /** TLS from the first octet (RFC 8314 §3). */
+  readonly implicitTls?: boolean
+  /** Whether AUTH waits for TLS; true when absent. */
+  readonly authRequiresTls?: boolean
+  /** Whether everything but EHLO, NOOP, STARTTLS and QUIT waits for TLS (RFC 3207 §4); false when absent. */
+  readonly requireTls?: boolean
+  /** Whether SMTPUTF8 is offered (RFC 6531); true when absent. */
+  readonly smtputf8?: boolean
+  /** Told every line of every session, in the format of transcripts; secrets and message content are left out. */
+  readonly trace?: (session: string, line: string) => void
+}
+
+/** What a listener is given besides the service. */
+export interface ListenerDependencies {
+  readonly clock: Clock
+  readonly random: Random
+  readonly journal: Journal
+}
+
+/** Where to listen: a TCP port (0 picks one), or the path of a local socket. */
+export type ListenAt = { readonly host: string; readonly port: number } | { readonly path: string }
+
+/** One service that accepts connections. */
+export interface Listener {
+  /** Rejects with the system's error. For a local socket the host is its path and the port 0. May be called for several places. */
+  listen(at: ListenAt): Promise<{ readonly host: string; readonly port: number }>
+  /** Hold a session on a wire from elsewhere, such as the lab's network. Owns the wire from now on. */
+  serve(wire: Wire): void
+  /** Sessions that are open. */
+  readonly sessions: number
+  /**
+   * Take no more connections; say 421 to idle sessions at once and to the others after their message. Resolves when all are gone;
+   * those that remain after the grace are cut off.
+   */
+  drain(graceMs: number): Promise<void>
+  /** Take no more connections and cut off all sessions. */
+  close(): Promise<void>
+}
