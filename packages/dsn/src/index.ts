@@ -1,1 +1,12 @@
-export {}
+export { wantsReport } from './notify.ts'
+export type { Action, NotifyOn } from './notify.ts'
+export { buildReport } from './report.ts'
+export type { BuiltReport, Report, ReportedRecipient } from './report.ts'
+export { originalOf } from './original.ts'
+export type { Original } from './original.ts'
+export { parseReport } from './parse.ts'
+export type { ReadRecipient, ReadReport } from './parse.ts'
+export { classify, normaliseText } from './classify.ts'
+export type { Classified, Failure } from './classify.ts'
+export { bounceRules } from './bounce-rules.ts'
+export type { BounceClass, BounceRule } from './bounce-rules.ts'
