@@ -6,7 +6,7 @@ const mostAddresses = 100
 const deepestComment = 16
 
 /** An unquoted display name: no character that another reader could take for an address of its own (RFC 5322 §3.2.3, `phrase`). */
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- none of them may stand there
 const phrase = /^[^\x00-\x08\x0a-\x1f\x7f<>()[\]:;@\\,"]*$/
 
 /** Where the comment that begins at `at` ends, or -1. */

@@ -1,5 +1,6 @@
 /** Commonly mapped to nothing (RFC 3454 B.1): they are not seen, and people do not know that they typed them. */
-const invisible = new RegExp('[\\u00AD\\u034F\\u1806\\u180B-\\u180D\\u200B-\\u200D\\u2060\\uFE00-\\uFE0F\\uFEFF]', 'gu')
+// oxlint-disable-next-line no-misleading-character-class -- they are meant one by one
+const invisible = /[\u00AD\u034F\u1806\u180B-\u180D\u200B-\u200D\u2060\uFE00-\uFE0F\uFEFF]/gu
 const longestName = 255
 const longestPassword = 1024
 
