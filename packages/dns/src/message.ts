@@ -4,7 +4,7 @@ import type { Rdata, RecordType } from './record.ts'
 import { readName } from './wire-name.ts'
 
 /** One record with its data unread. */
-export interface ResourceRecord extends Rdata {
+interface ResourceRecord extends Rdata {
   /** Lower case. */
   readonly name: string
   readonly type: number
@@ -33,7 +33,7 @@ export interface Message {
 }
 
 /** RFC 9715 §3.2 and the DNS flag day 2020: what passes everywhere without fragments. */
-export const udpPayloadSize = 1232
+const udpPayloadSize = 1232
 const headerSize = 12
 const classIn = 1
 

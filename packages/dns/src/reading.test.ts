@@ -50,6 +50,10 @@ test('negative answers last as long as the SOA says, at most three hours; withou
   expect(read({ flags: nxdomain })).toEqual(no('nxdomain', 0))
   expect(read({})).toEqual(no('nodata', 0))
 })
+test('that there is nothing at the end of an alias lasts no longer than the alias', () => {
+  const reading = read({ answers: [cname('www.example.org', 'b.example.org', 5)], authorities: [soa(60, 60)] })
+  expect(reading).toMatchObject({ answer: { why: 'nodata' }, lifetime: 5 })
+})
 test('an alias to nothing is nothing', () => {
   const answers = [cname('www.example.org', 'b.example.org')]
   expect(read({ answers, flags: nxdomain })).toMatchObject({ answer: { why: 'nxdomain' } })

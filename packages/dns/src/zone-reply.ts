@@ -15,7 +15,7 @@ import { lookUp } from './zones.ts'
 import type { Zones } from './zones.ts'
 
 /** The codes that a reply may end with (RFC 1035 §4.1.1). */
-export const rcodes = { ok: 0, formErr: 1, servFail: 2, nxDomain: 3, notImp: 4, refused: 5 } as const
+const rcodes = { ok: 0, formErr: 1, servFail: 2, nxDomain: 3, notImp: 4, refused: 5 } as const
 export type Rcode = keyof typeof rcodes
 
 /** A reply before it is encoded. */

@@ -114,7 +114,6 @@ export const openUsers = async (file: string, o: UsersOptions): Promise<Users> =
     // Taken before reading: a change in between is seen the next time.
     version = versionOf(file)
     known = compile(readUsers(file), delimiter)
-    verified.clear()
   }
   const current = (): ReadonlyMap<string, Known> => {
     if (clock.monotonic() - looked < lookAgainMs) return known

@@ -5,7 +5,6 @@ import type { Clock, Random } from '@posthorn/contracts'
 export interface Verified {
   has(user: string, password: string, hash: string): boolean
   add(user: string, password: string, hash: string): void
-  clear(): void
 }
 
 /**
@@ -34,6 +33,5 @@ export const createVerified = (clock: Clock, random: Random, most: number, lifet
       const [oldest] = until.keys()
       if (until.size > most && oldest !== undefined) until.delete(oldest)
     },
-    clear: () => until.clear(),
   }
 }
