@@ -1,4 +1,4 @@
-import { mailboxAt, mailboxKey, parseDomain, parseMailbox, type Domain, type Mailbox } from '@posthorn/address'
+import { mailboxAt, mailboxKey, parseDomain, parseMailbox, type Mailbox } from '@posthorn/address'
 import { mailboxPath } from 'maildir-parse'
 import { localKey, parseTarget, type Target } from './alias.ts'
 
@@ -19,20 +19,24 @@ export interface MailboxOptions {
 }
 
 /** What an address of ours is. */
-export type Found =
-  | { readonly is: 'mailbox'; readonly name: string }
-  | { readonly is: 'alias'; readonly key: string; readonly targets: readonly Target[] }
-
-/** One address an alias comes to. `own` marks a mailbox that bears the name of an alias on the way to it. */
-export interface Expanded {
-  readonly to: Mailbox
-  readonly own: boolean
+export type Found = LocalMailbox | Alias
+export interface LocalMailbox {
+  readonly is: 'mailbox'
+  readonly name: string
+}
+export interface Alias {
+  readonly is: 'alias'
+  readonly key: string
+  readonly targets: readonly Target[]
 }
 
-/** More addresses than one alias should reach without being a mailing list. */
-const MOST = 1000
-/** Aliases of aliases. */
-const DEEPEST = 50
+/** What an alias stands for at one address: other addresses, each once, and the mailbox of its own name when it is among its targets. */
+export interface Members {
+  readonly to: readonly Mailbox[]
+  readonly keep?: string
+}
+
+/** RFC 5321 §4.5.1 wants postmaster answered, RFC 2142 abuse. */
 const ROLES: ReadonlySet<string> = new Set(['postmaster', 'abuse'])
 
 const domainsOf = (domains: Iterable<string>): ReadonlySet<string> => {
@@ -57,8 +61,8 @@ const keyOf = (what: string, text: string, domains: ReadonlySet<string>): string
   return `${localKey(mailbox.local)}@${mailbox.domain}`
 }
 
-const mailboxesOf = (names: Iterable<string>, domains: ReadonlySet<string>): ReadonlyMap<string, Found> => {
-  const found = new Map<string, Found>()
+const mailboxesOf = (names: Iterable<string>, domains: ReadonlySet<string>): ReadonlyMap<string, LocalMailbox> => {
+  const found = new Map<string, LocalMailbox>()
   for (const name of names) {
     const key = keyOf('mailbox', name, domains)
     if (mailboxPath('/', name) === undefined)
@@ -73,8 +77,8 @@ const mailboxesOf = (names: Iterable<string>, domains: ReadonlySet<string>): Rea
 const aliasesOf = (
   aliases: Readonly<Record<string, string | readonly string[]>>,
   domains: ReadonlySet<string>,
-): ReadonlyMap<string, Found> => {
-  const found = new Map<string, Found>()
+): ReadonlyMap<string, Alias> => {
+  const found = new Map<string, Alias>()
   for (const [name, targets] of Object.entries(aliases)) {
     const key = keyOf('alias', name, domains)
     const list = typeof targets === 'string' ? [targets] : targets
@@ -87,13 +91,11 @@ const aliasesOf = (
 /** The configuration made ready for look-ups that cost the same however many names there are. Never changes. */
 export class AddressBook {
   readonly domains: ReadonlySet<string>
-  readonly #mailboxes: ReadonlyMap<string, Found>
-  readonly #aliases: ReadonlyMap<string, Found>
+  readonly #mailboxes: ReadonlyMap<string, LocalMailbox>
+  readonly #aliases: ReadonlyMap<string, Alias>
   readonly #delimiter: string
-  readonly #fallback: Found | undefined
+  readonly #fallback: LocalMailbox | undefined
   readonly #host: string | undefined
-  /** Expansions made so far; at most one for each alias and domain. */
-  readonly #expansions = new Map<string, readonly Expanded[] | undefined>()
 
   /** Throws RangeError that says which name is wrong, and why. */
   constructor(o: MailboxOptions) {
@@ -121,46 +123,38 @@ export class AddressBook {
     return this.#exact(key, domain) ?? this.#base(key, domain) ?? this.#role(key) ?? this.#exact('*', domain)
   }
 
-  /** The mailbox of that name, even where an alias has the same. */
-  mailbox(local: string, domain: string): Found | undefined {
-    const key = localKey(local)
-    return this.#mailboxes.get(`${key}@${domain}`) ?? this.#mailboxes.get(key)
-  }
-
-  /**
-   * All that an alias comes to at this domain, each address once, mailboxes that share an alias's name first. Loops end where they
-   * began. `undefined` when it reaches too many addresses; empty when it reaches none.
-   */
-  expand(key: string, targets: readonly Target[], domain: Domain): readonly Expanded[] | undefined {
-    const memo = `${key} ${domain}`
-    if (this.#expansions.has(memo)) return this.#expansions.get(memo)
-    const reached = new Map<string, Expanded>()
-    const complete = this.#walk({ key, targets }, domain, [], new Set([memo]), reached)
-    const all = complete ? [...reached.values()].sort((a, b) => Number(b.own) - Number(a.own)) : undefined
-    this.#expansions.set(memo, all)
-    return all
-  }
-
-  /** Aliases that reach nobody, or too many: what an operator should be told before the first mail bounces. */
-  problems(): readonly string[] {
-    const found: string[] = []
-    for (const alias of this.#aliases.values()) {
-      if (alias.is !== 'alias') continue
-      const only = alias.key.includes('@') ? alias.key.slice(alias.key.lastIndexOf('@') + 1) : undefined
-      for (const domain of only === undefined ? [...this.domains].slice(0, 1) : [only]) {
-        const all = this.expand(alias.key, alias.targets, domain as Domain)
-        if (all === undefined) found.push(`alias ${alias.key} reaches more than ${MOST} addresses`)
-        else if (all.length === 0) found.push(`alias ${alias.key} reaches nobody`)
-        else found.push(...this.#strays(alias.key, alias.targets, domain))
-      }
+  /** What the alias that `address` is stands for. A bare target is of the address's own domain. */
+  members(alias: Alias, address: Mailbox): Members {
+    const to = new Map<string, Mailbox>()
+    let keep: string | undefined
+    for (const target of alias.targets) {
+      const member = target.mailbox ?? mailboxAt(target.local, address.domain)
+      const found = this.find(member.local, member.domain)
+      const isItself = found?.is === 'alias' && found.key === alias.key && member.domain === address.domain
+      if (isItself) keep = this.#mailbox(member.local, member.domain)
+      else to.set(found === undefined ? mailboxKey(member) : `${localKey(member.local)}@${member.domain}`, member)
     }
-    return found
+    return { to: [...to.values()], ...(keep === undefined ? {} : { keep }) }
   }
 
-  #strays(key: string, targets: readonly Target[], domain: string): readonly string[] {
-    return targets
-      .filter(t => this.isLocalDomain(t.domain ?? domain) && this.find(t.local, t.domain ?? domain) === undefined)
-      .map(t => `alias ${key} names ${JSON.stringify(t.local)}, which is neither a mailbox nor an alias`)
+  /** Every alias, with an address that it has. */
+  *aliases(): Generator<{ readonly alias: Alias; readonly address: Mailbox }> {
+    const [domain] = this.domains
+    for (const alias of this.#aliases.values()) {
+      const address = parseMailbox(alias.key.includes('@') ? alias.key : `${alias.key}@${domain ?? ''}`)
+      if (address !== undefined) yield { alias, address }
+    }
+  }
+
+  /** The mailbox of that name, although an alias has the same. */
+  #mailbox(local: string, domain: string): string | undefined {
+    const key = localKey(local)
+    const base = this.#delimiter === '' ? key : (key.split(this.#delimiter, 1)[0] ?? key)
+    for (const name of [`${key}@${domain}`, key, `${base}@${domain}`, base]) {
+      const found = this.#mailboxes.get(name)
+      if (found !== undefined) return found.name
+    }
+    return undefined
   }
 
   #exact(key: string, domain: string): Found | undefined {
@@ -173,51 +167,7 @@ export class AddressBook {
     return at > 0 ? this.#exact(key.slice(0, at), domain) : undefined
   }
 
-  /** RFC 5321 §4.5.1 wants postmaster answered, RFC 2142 abuse. */
   #role(key: string): Found | undefined {
     return ROLES.has(key) ? this.#fallback : undefined
   }
-
-  /** Add what an alias reaches. False when it is too much. */
-  #walk(
-    alias: { readonly key: string; readonly targets: readonly Target[] },
-    domain: Domain,
-    above: readonly string[],
-    seen: Set<string>,
-    reached: Map<string, Expanded>,
-  ): boolean {
-    if (above.length >= DEEPEST) return false
-    const path = [...above, `${alias.key} ${domain}`]
-    for (const target of alias.targets) {
-      if (reached.size > MOST) return false
-      if (!this.#follow(target, target.domain ?? domain, path, seen, reached)) return false
-    }
-    return reached.size <= MOST
-  }
-
-  #follow(
-    target: Target,
-    domain: Domain,
-    path: readonly string[],
-    seen: Set<string>,
-    reached: Map<string, Expanded>,
-  ): boolean {
-    const to = target.mailbox ?? mailboxAt(target.local, domain)
-    if (!this.isLocalDomain(domain)) return add(reached, mailboxKey(to), to, false)
-    const found = this.find(target.local, domain)
-    const ours = `${localKey(target.local)}@${domain}`
-    if (found === undefined) return true
-    if (found.is === 'mailbox') return add(reached, ours, to, false)
-    const step = `${found.key} ${domain}`
-    // Back at an alias above: its own mailbox is meant, as with a forward that keeps a copy.
-    if (path.includes(step)) return this.mailbox(target.local, domain) === undefined || add(reached, ours, to, true)
-    if (seen.has(step)) return true
-    seen.add(step)
-    return this.#walk(found, domain, path, seen, reached)
-  }
-}
-
-const add = (reached: Map<string, Expanded>, key: string, to: Mailbox, own: boolean): boolean => {
-  if (!reached.has(key)) reached.set(key, { to, own })
-  return true
 }

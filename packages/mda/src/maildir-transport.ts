@@ -177,8 +177,18 @@ class MaildirDelivery implements MaildirTransport {
   async #take(open: OpenMaildir, copies: readonly Copy[]): Promise<readonly boolean[]> {
     if (open.allowance === undefined) return copies.map(() => true)
     const fits: boolean[] = []
-    for (const copy of copies) fits.push(await open.allowance.take(open.maildir, copy.size, this.#o.clock.monotonic()))
-    return fits
+    try {
+      for (const copy of copies)
+        fits.push(await open.allowance.take(open.maildir, copy.size, this.#o.clock.monotonic()))
+      return fits
+    } catch (error) {
+      await settleAll(
+        open,
+        copies.filter((_, i) => fits[i]),
+        [],
+      )
+      throw error
+    }
   }
 
   /** Once more where the Maildir had been moved away under us. */
