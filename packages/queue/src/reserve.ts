@@ -6,7 +6,7 @@ const reserveBytes = 8 * 1024 * 1024
 
 /** A file of real blocks that is removed when the disk is full. */
 export interface Reserve {
-  /** Make it again when there is room to spare; never throws. */
+  /** Make it again when there is room to spare, unless no floor is kept either; never throws. */
   refill(): void
   release(): void
 }
@@ -15,7 +15,7 @@ export const createReserve = (layout: Layout, floor: number): Reserve => {
   const present = (): boolean => (statSync(layout.reserve, { throwIfNoEntry: false })?.size ?? 0) >= reserveBytes
   const fill = (): void => {
     const { bavail, bsize } = statfsSync(layout.directory)
-    if (present() || bavail * bsize < floor + 2 * reserveBytes) return
+    if (floor === 0 || present() || bavail * bsize < floor + 2 * reserveBytes) return
     const fd = openSync(layout.reserve, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
     try {
       const block = new Uint8Array(1024 * 1024)

@@ -5,3 +5,18 @@ export type { Cut, Subject, Transcript, TranscriptStep } from './transcript.ts'
 export { scriptedNetwork } from './scripted-peer.ts'
 export type { PeerScript, ScriptedNetwork, ScriptedPeer } from './scripted-peer.ts'
 export { transcriptPeer } from './scripted-transcript.ts'
+export { failureOf, holds, same } from './check.ts'
+export { faultyQueue } from './faulty-queue.ts'
+export type { Fault, FaultyCall } from './faulty-queue.ts'
+export { keyValueContract } from './keyvalue-contract.ts'
+export { queueContract } from './queue-contract.ts'
+export type { ContractCase, KeyValueUnderTest, QueueUnderTest } from './queue-contract.ts'
+export {
+  claimSample,
+  enqueueSample,
+  sampleMailbox,
+  sampleMessage,
+  sampleOwner,
+  sampleRecipient,
+  textOf,
+} from './sample-message.ts'
