@@ -18,13 +18,22 @@ test('a lifetime of 0 is not kept, and ends what was there', () => {
   cache.set('a', 'y', 0, 1)
   expect(cache.get('a')).toBeUndefined()
 })
-test('the least recently used goes first, by number', () => {
+test('the oldest goes first, but what was asked for is spared, by number', () => {
   const cache = createCache<string>(manualClock(), 2, 100)
   cache.set('a', 'x', 60, 1)
   cache.set('b', 'x', 60, 1)
   cache.get('a')
   cache.set('c', 'x', 60, 1)
   expect(['a', 'b', 'c'].map(key => cache.get(key) !== undefined)).toEqual([true, false, true])
+})
+test('when all were asked for the oldest goes, and what is new stays', () => {
+  const cache = createCache<string>(manualClock(), 2, 100)
+  cache.set('a', 'x', 60, 1)
+  cache.set('b', 'x', 60, 1)
+  cache.get('a')
+  cache.get('b')
+  cache.set('c', 'x', 60, 1)
+  expect(['a', 'b', 'c'].map(key => cache.get(key) !== undefined)).toEqual([false, true, true])
 })
 test('weight is bounded too, and what is heavier than all is not kept', () => {
   const cache = createCache<string>(manualClock(), 100, 10)

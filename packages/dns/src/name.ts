@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
 /** RFC 1035 §2.3.4: 255 octets on the wire are 253 characters of text. */
@@ -21,11 +22,11 @@ export const isHostName = (name: string): boolean =>
   name.length <= longest && name.split('.').every(label => /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i.test(label))
 
 /** Whether a name is really an IP address as text: asking the DNS for it is pointless. */
-export const isIpText = (name: string): boolean => ipaddr.IPv4.isValidFourPartDecimal(name) || name.includes(':')
+export const isIpText = (name: string): boolean => isIP(name) !== 0
 
 /** One spelling for each address (RFC 5952), IPv4-mapped ones as IPv4; undefined when it is none. */
 export const plainIp = (text: string): string | undefined => {
-  if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !ipaddr.IPv6.isValid(text)) return undefined
+  if (isIP(text) === 0) return undefined
   const ip = ipaddr.process(text)
   return ip instanceof ipaddr.IPv6 ? ip.toRFC5952String() : ip.toString()
 }
