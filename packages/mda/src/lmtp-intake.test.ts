@@ -119,7 +119,7 @@ describe('a large message', () => {
     expect(await commit(reception)).toEqual(['250 2.1.5'])
     // The first four fill the memory it may have.
     expect(waited).toBe(1020)
-    expect(most).toBeLessThan(4 * 1024 * 1024)
+    expect(most).toBeLessThan(16 * 1024 * 1024)
     const [file = ''] = await readdir(join(root, 'ann', 'new'))
     expect(Number(/,S=(\d+)/.exec(file)?.[1])).toBeGreaterThan(64 * 1024 * 1024)
   })
