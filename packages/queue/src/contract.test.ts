@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { keyValueContract, manualClock, queueContract, seededRandom } from '@posthorn/testkit'
 import type { ManualClock } from '@posthorn/testkit'
-import { afterEach, describe, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { memoryDisk, memoryQueue, openQueue } from './index.ts'
 import type { EmbeddedQueue } from './index.ts'
 
@@ -31,28 +31,32 @@ async function sqlite(clock: ManualClock): Promise<() => Promise<EmbeddedQueue>>
 }
 
 describe.each(['memory', 'sqlite'] as const)('the queue contract, %s', kind => {
-  for (const { name, run } of queueContract)
-    test(name, async () => {
-      const clock = manualClock()
-      const reopen = await open[kind](clock)
-      const queue = await reopen()
-      await run({
-        queue,
-        wall: clock.wall,
-        advance: clock.advance,
-        reopen: async () => {
-          await queue.close()
-          return reopen()
-        },
-      })
-    })
+  test.each(queueContract)('$name', async ({ run }) => {
+    const clock = manualClock()
+    const reopen = await open[kind](clock)
+    const queue = await reopen()
+    const under = {
+      queue,
+      wall: () => clock.wall(),
+      advance: (ms: number) => clock.advance(ms),
+      reopen: async () => {
+        await queue.close()
+        return reopen()
+      },
+    }
+    await expect(run(under)).resolves.toBeUndefined()
+  })
 })
 
 describe.each(['memory', 'sqlite'] as const)('the key-value contract, %s', kind => {
-  for (const { name, run } of keyValueContract)
-    test(name, async () => {
-      const clock = manualClock()
-      const queue = await (await open[kind](clock))()
-      await run({ one: queue.keyValue('one'), other: queue.keyValue('other'), advance: clock.advance })
-    })
+  test.each(keyValueContract)('$name', async ({ run }) => {
+    const clock = manualClock()
+    const queue = await (await open[kind](clock))()
+    const under = {
+      one: queue.keyValue('one'),
+      other: queue.keyValue('other'),
+      advance: (ms: number) => clock.advance(ms),
+    }
+    await expect(run(under)).resolves.toBeUndefined()
+  })
 })

@@ -29,12 +29,11 @@ const statOf = (path: string): Stats | undefined => lstatSync(path, { throwIfNoE
 const refuse = (path: string, why: string): Error => new Error(`the queue cannot use ${path}: ${why}`)
 
 /** What another user could have put there, or could change, is not ours to read mail from. */
-const check = (path: string, kind: 'file' | 'directory'): void => {
+const check = (path: string, kind: 'file' | 'directory', user: number | undefined): void => {
   const stat = statOf(path)
   if (stat === undefined) return
   if (stat.isSymbolicLink()) throw refuse(path, 'it is a symbolic link')
   if (kind === 'file' ? !stat.isFile() : !stat.isDirectory()) throw refuse(path, `it is no ${kind}`)
-  const user = process.geteuid?.()
   if (stat.uid !== user) throw refuse(path, `it belongs to user ${stat.uid}, and this process runs as user ${user}`)
   if ((stat.mode & 0o022) !== 0)
     throw refuse(
@@ -62,13 +61,13 @@ const touchFile = (path: string): void => {
 }
 
 /** Make the directories with mode 0700 and check that everything in them is ours. Throws an Error that names the file. */
-export const prepareDirectory = (layout: Layout): void => {
+export const prepareDirectory = (layout: Layout, user: number | undefined = process.geteuid?.()): void => {
   const made = mkdirSync(layout.directory, { recursive: true, mode: 0o700 })
-  check(layout.directory, 'directory')
-  check(layout.spool, 'directory')
+  check(layout.directory, 'directory', user)
+  check(layout.spool, 'directory', user)
   mkdirSync(layout.spool, { recursive: true, mode: 0o700 })
-  for (const file of [layout.lock, layout.owner, layout.reserve, layout.database]) check(file, 'file')
-  for (const suffix of ['-wal', '-shm', '-journal']) check(layout.database + suffix, 'file')
+  for (const file of [layout.lock, layout.owner, layout.reserve, layout.database]) check(file, 'file', user)
+  for (const suffix of ['-wal', '-shm', '-journal']) check(layout.database + suffix, 'file', user)
   touchFile(layout.lock)
   touchFile(layout.database)
   syncDirectory(layout.directory)

@@ -71,6 +71,7 @@ export const openQueue = async (o: QueueOptions): Promise<EmbeddedQueue> => {
     spool: createSpool(layout.spool, { sync, hasRoom: () => room.has(0) }),
     bodyInline: o.bodyInline ?? 65_536,
     hasRoom: octets => room.has(octets),
+    onFull: () => room.lost(),
     beforeClose: () => sweeping,
     afterClose: unlock,
   })

@@ -30,6 +30,8 @@ export interface QueueDeps {
   readonly bodyInline: number
   /** Whether a message of that many octets may come in. */
   readonly hasRoom: (octets: number) => boolean
+  /** A transaction found the disk full. */
+  readonly onFull?: () => void
   /** What must end before the engine closes. */
   readonly beforeClose?: () => Promise<void>
   /** After the engine has closed. */
@@ -49,9 +51,17 @@ export const createQueue = (o: QueueDeps): EmbeddedQueue => {
       if (done !== undefined) unlinking.add(done)
     }
     for (const { id, why } of result.corrupt) o.journal?.event('queue.corrupt', { id, why }, 'error')
-    if (result.results.some(r => 'full' in r && r.full)) o.journal?.event('queue.full', {}, 'error')
+    if (result.results.some(r => 'full' in r && r.full)) onFull()
     if (result.reopened === true) o.journal?.event('queue.recovered', { why: 'the disk failed' }, 'error')
     if (result.wake !== undefined) waker.ready(result.wake)
+  }
+  let lastFull = -Infinity
+  const onFull = (): void => {
+    o.onFull?.()
+    // One event for a full disk, not one a message.
+    if (clock.monotonic() - lastFull < 60_000) return
+    lastFull = clock.monotonic()
+    o.journal?.event('queue.full', {}, 'error')
   }
   const grouper = createGrouper(engine, { clock, onResult })
   const submit = async (op: Operation): Promise<unknown> => (await grouper.submit(op)).value

@@ -9,14 +9,17 @@ if (port === null) throw new Error('this file is a worker')
 const db = openReader((workerData as { readonly path: string }).path)
 const reads = createReads(db)
 
-export type ReadMessage = { readonly id: number; readonly query: Query } | 'checkpoint' | 'close'
+export type ReadMessage = { readonly id: number; readonly query: Query | 'checkpoint' } | 'close'
 export type ReadReply =
   | { readonly id: number; readonly answer: unknown }
   | { readonly id: number; readonly error: string; readonly range: boolean }
 
-const answer = (id: number, query: Query): void => {
+const run = (query: Query | 'checkpoint'): unknown =>
+  query === 'checkpoint' ? db.exec('pragma wal_checkpoint(passive)') : reads.answer(query)
+
+const answer = (id: number, query: Query | 'checkpoint'): void => {
   try {
-    port.postMessage({ id, answer: reads.answer(query) } satisfies ReadReply)
+    port.postMessage({ id, answer: run(query) } satisfies ReadReply)
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error)
     port.postMessage({ id, error: text, range: error instanceof RangeError } satisfies ReadReply)
@@ -24,9 +27,7 @@ const answer = (id: number, query: Query): void => {
 }
 
 port.on('message', (message: ReadMessage) => {
-  if (message === 'checkpoint') db.exec('pragma wal_checkpoint(passive)')
-  else if (message === 'close') {
-    db.close()
-    port.close()
-  } else answer(message.id, message.query)
+  if (message !== 'close') return answer(message.id, message.query)
+  db.close()
+  port.close()
 })

@@ -8,6 +8,8 @@ const inodeFloor = 1000
 export interface Room {
   /** Whether so many octets leave the floor free. */
   has(octets: number): boolean
+  /** The disk said that it is full: believe it for a second. */
+  lost(): void
 }
 
 export const createRoom = (
@@ -30,9 +32,13 @@ export const createRoom = (
   return {
     has: octets => {
       if (o.clock.monotonic() - checked >= 1000) look()
-      if (free - octets < o.floor) return false
+      if (free - octets < o.floor || free === 0) return false
       free -= octets
       return true
+    },
+    lost: () => {
+      checked = o.clock.monotonic()
+      free = 0
     },
   }
 }

@@ -111,7 +111,7 @@ interface Reader {
 
 const startReader = (path: string): Reader => {
   const worker = new Worker(workerUrl('read-worker'), { workerData: { path }, name: 'posthorn queue reader' })
-  const waiting = new Map<number, { resolve: (answer: never) => void; reject: (error: Error) => void }>()
+  const waiting = new Map<number, { resolve: (answer: unknown) => void; reject: (error: Error) => void }>()
   const exit = ended(worker)
   let last = 0
   let gone = false
@@ -123,20 +123,30 @@ const startReader = (path: string): Reader => {
   worker.on('message', (reply: ReadReply) => {
     const w = waiting.get(reply.id)
     waiting.delete(reply.id)
-    if ('answer' in reply) w?.resolve(reply.answer as never)
+    if ('answer' in reply) w?.resolve(reply.answer)
     else w?.reject(reply.range ? new RangeError(reply.error) : storeError(reply.error, { full: false }))
   })
   worker.on('error', error => lost(`the queue's reader failed: ${String(error)}`))
   void exit.then(() => lost(`the queue's reader has ended`))
   const post = (message: ReadMessage): void => worker.postMessage(message, [])
+  const ask = (query: Query | 'checkpoint'): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      if (gone) return reject(storeError(`the queue's reader has ended`, { full: false }))
+      const id = ++last
+      waiting.set(id, { resolve, reject })
+      post({ id, query })
+    })
+  let checkpointing: Promise<unknown> | undefined
   return {
-    read: query =>
-      new Promise((resolve, reject) => {
-        const id = ++last
-        waiting.set(id, { resolve, reject })
-        post({ id, query })
-      }),
-    checkpoint: () => post('checkpoint'),
+    read: async query => (await ask(query)) as never,
+    checkpoint: () => {
+      // A failure is no harm: the writer checkpoints what the reader does not.
+      checkpointing ??= ask('checkpoint')
+        .catch(() => {})
+        .finally(() => {
+          checkpointing = undefined
+        })
+    },
     gone: () => gone,
     close: async () => {
       if (!gone) post('close')

@@ -1,4 +1,4 @@
-import type { GroupResult, Group } from './operation.ts'
+import type { GroupResult } from './operation.ts'
 import type { History } from './sweep.ts'
 
 /** What the writer's thread is started with. */
@@ -62,4 +62,3 @@ export const unpack = (lengths: readonly number[], buffer: ArrayBuffer = new Arr
 
 /** A result without its contents, which cross apart. */
 export type PlainResult = Omit<GroupResult, 'contents'>
-export type { Group }

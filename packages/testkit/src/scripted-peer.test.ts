@@ -20,7 +20,7 @@ const recorder = (): WireReader & { readonly heard: string[]; readonly over: Pro
 }
 
 test('a peer says the S lines of a transcript and expects the C lines', async () => {
-  const network = scriptedNetwork(transcriptPeer('S: 220 hi\nC: QUIT\nC= .\\r\\n\nS: 221 bye\nX: end'))
+  const network = scriptedNetwork(transcriptPeer('S: 220 hi\nC= Q\nC= UIT\\r\\n\nC: .\nS: 221 bye\nX: end'))
   const wire = await network.dial(to)
   const reader = recorder()
   wire.read(reader)

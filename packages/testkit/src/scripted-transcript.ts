@@ -18,7 +18,7 @@ const event = async (peer: ScriptedPeer, at: number, name: string): Promise<void
 
 /** A line is compared as soon as it is there; anything else octet for octet. */
 const heard = async (peer: ScriptedPeer, want: string): Promise<string> => {
-  if (want.indexOf('\r\n') !== want.length - 2) return peer.take(want.length)
+  if (!want.endsWith('\r\n') || want.indexOf('\r\n') !== want.length - 2) return peer.take(want.length)
   const line = await peer.line()
   return line === undefined ? '' : `${line}\r\n`
 }
