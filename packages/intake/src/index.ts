@@ -1,1 +1,10 @@
-export {}
+export { createIntake } from './intake.ts'
+export { createInject } from './inject.ts'
+export type { InjectLimits } from './inject.ts'
+export { prepareReport } from './notice.ts'
+export type { PreparedReport, ReportToPrepare } from './notice.ts'
+export { resolveRecipients } from './resolve.ts'
+export type { ResolvedRecipients, ResolveFor } from './resolve.ts'
+export { parseSite, siteOf } from './site.ts'
+export type { SiteParts } from './site.ts'
+export type { IntakeOptions } from './options.ts'

@@ -49,6 +49,11 @@ const nameEnd = (bytes: Uint8Array, from: number, to: number): number => {
 const isFinalEmptyLine = (bytes: Uint8Array, at: number): boolean =>
   (at === bytes.length - 1 && bytes[at] === LF) || (at === bytes.length - 2 && bytes[at] === CR && bytes[at + 1] === LF)
 
+const endsInEmptyLine = (bytes: Uint8Array): boolean => {
+  const last = bytes.length - (bytes[bytes.length - 2] === CR ? 2 : 1)
+  return isFinalEmptyLine(bytes, last) && (last === 0 || bytes[last - 1] === LF)
+}
+
 /** Where each field begins and its name ends, in pairs, then where the last one ends. One linear pass. */
 const scan = (bytes: Uint8Array): readonly number[] => {
   const marks: number[] = []
@@ -126,11 +131,11 @@ class Block implements Headers {
     return kept
   }
 
-  /** The whole, with the empty line. */
+  /** The whole, with the empty line. Looks at the last bytes only. */
   render(): Uint8Array {
-    const end = this.#scanned[this.#scanned.length - 1] ?? 0
-    if (end < this.bytes.length) return this.bytes
-    const open = end > 0 && this.bytes[end - 1] !== LF
+    if (endsInEmptyLine(this.bytes)) return this.bytes
+    const { length } = this.bytes
+    const open = length > 0 && this.bytes[length - 1] !== LF
     return joinBytes(open ? [this.bytes, CRLF, CRLF] : [this.bytes, CRLF])
   }
 

@@ -31,6 +31,7 @@ export type { Pass, Permit, Stop } from './verdict.ts'
 export { newSlots, slot } from './slot.ts'
 export type { Slot, Slots } from './slot.ts'
 export { Scope } from './scope.ts'
+export { keepVerdict, Noting } from './noting.ts'
 export type { SignalSource } from './scope.ts'
 export { createChain } from './chain.ts'
 export type {
