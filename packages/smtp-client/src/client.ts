@@ -92,6 +92,7 @@ class Client implements SmtpClient {
     try {
       return await this.#deliver(task)
     } catch (error) {
+      if (task.signal.aborted) return sameForAll(task, aborted)
       const cause = error instanceof Error ? error.message : String(error)
       this.#o.journal?.event('error', { component: 'smtp-client', cause }, 'error')
       return sameForAll(task, { phase: 'connect', cause: 'internal error', status: '4.3.0' })

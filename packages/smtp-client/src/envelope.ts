@@ -34,7 +34,8 @@ const bodyParameter = (eightBit: Mail['eightBit'], features: Features): string =
 
 const mailLine = (mail: Mail, path: string, features: Features, utf8: boolean): string => {
   let text = `MAIL FROM:${path}`
-  if (features.size) text += ` SIZE=${mail.body.size}`
+  // A probe has no content to announce.
+  if (features.size && mail.body.size > 0) text += ` SIZE=${mail.body.size}`
   text += bodyParameter(mail.eightBit, features)
   if (utf8) text += ' SMTPUTF8'
   if (mail.requireTls) text += ' REQUIRETLS'

@@ -23,6 +23,9 @@ export interface Result {
 
 const isTrouble = (x: Envelope | Content): x is Trouble => typeof x === 'object' && 'cause' in x
 
+/** No recipient may be left without an outcome, whatever was overlooked; sending twice is better than not at all. */
+const unanswered: Trouble = { phase: 'dot', fate: 'unknown', cause: 'no answer for this recipient', status: '4.3.0' }
+
 class Transaction {
   readonly #c: Conversation
   readonly #o: TransactionOptions
@@ -51,7 +54,7 @@ class Transaction {
     const stopped =
       (await this.#reset()) ?? (await this.#sender()) ?? (await this.#recipients()) ?? (await this.#message())
     if (stopped !== undefined) this.#settleRest(stopped)
-    return { outcomes: this.#outcomes.filter(o => o !== undefined), stale: this.#stale }
+    return { outcomes: this.#outcomes.map(o => o ?? outcomeOf(unanswered, this.#c)), stale: this.#stale }
   }
 
   /** Everything up to DATA as one write (RFC 2920 §3.1). */
