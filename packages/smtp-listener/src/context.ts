@@ -1,31 +1,6 @@
-import { Scope } from '@posthorn/plugin'
-import type { OnConnect, OnHello, OnVerdict, Slot } from '@posthorn/plugin'
+import { Noting } from '@posthorn/plugin'
+import type { OnConnect, OnHello, Slot } from '@posthorn/plugin'
 import type { TlsFacts, Verdict } from '@posthorn/contracts'
-
-/** Enough to see why; a bound, since a session may ask a hook any number of times. */
-const MOST_VERDICTS = 100
-
-/** A context that keeps what plugins said in it. */
-export abstract class Noting extends Scope {
-  #verdicts: Verdict[] | undefined
-
-  get verdicts(): readonly Verdict[] {
-    return this.#verdicts ?? none
-  }
-  note(verdict: Verdict): void {
-    this.#verdicts ??= []
-    if (this.#verdicts.length < MOST_VERDICTS) this.#verdicts.push(verdict)
-  }
-}
-const none: readonly Verdict[] = []
-
-/**
- * Give this to `createChain` as `onVerdict`: verdicts then stay with the session or transaction in which they fell, and go to the
- * intake with the message. A context that is not a session's is left alone.
- */
-export const keepVerdict: OnVerdict = (verdict, context) => {
-  if (context instanceof Noting) context.note(verdict)
-}
 
 /** Who connected: for `connect` and `closed`. Its end aborts whatever plugins still do for the session. */
 export class ConnectionContext extends Noting implements OnConnect {

@@ -3,7 +3,7 @@ import type { AcceptedRecipient, ExpandedRecipient, Transaction } from '@posthor
 import type { OnRcpt, Recipient } from '@posthorn/plugin'
 import type { MailParams } from '@posthorn/smtp'
 import type { Mailbox } from '@posthorn/address'
-import { Noting } from './context.ts'
+import { Noting } from '@posthorn/plugin'
 import type { HelloContext } from './context.ts'
 
 /**

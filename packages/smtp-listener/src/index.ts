@@ -1,5 +1,5 @@
 export { createListener } from './listener.ts'
-export { keepVerdict } from './context.ts'
+export { keepVerdict } from '@posthorn/plugin'
 export { defaultLimits } from './limits.ts'
 export type { Limits } from './limits.ts'
 export type { ListenAt, Listener, ListenerDependencies, Service } from './service.ts'
