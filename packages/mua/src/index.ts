@@ -1,1 +1,9 @@
-export {}
+export { composeMessage } from './compose.ts'
+export type { Attachment, Composed, Draft } from './compose.ts'
+export { submitMessage } from './submit.ts'
+export type { SubmissionServer, Submitted } from './submit.ts'
+export { SubmitError } from './submit-error.ts'
+export type { RejectedRecipient, SubmitReason } from './submit-error.ts'
+export { listMailbox, readMessage, setFlags } from './mailbox.ts'
+export type { Attached, Listing, Message } from './mailbox.ts'
+export { forTerminal, oneLine } from './printable.ts'
