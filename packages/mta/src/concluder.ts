@@ -1,0 +1,131 @@
+import type { Claim, Clock, Journal, Outcome, Queue, Random } from '@posthorn/contracts'
+import type { Ending } from './attempt.ts'
+import { tellJournal } from './delivery-event.ts'
+import type { Idle } from './idle.ts'
+import { expired, judge } from './judge.ts'
+import type { Judgement, When } from './judge.ts'
+import type { Action } from '@posthorn/dsn'
+import type { Parcel } from './parcel.ts'
+import type { Lifetime } from './policy.ts'
+import type { Judged, Reporter } from './reporter.ts'
+import { settlementOf } from './settlement.ts'
+import type { Settler } from './settler.ts'
+
+export interface ConcluderOptions {
+  readonly queue: Pick<Queue, 'release'>
+  readonly settler: Settler
+  readonly reporter: Reporter
+  readonly clock: Clock
+  readonly random: Random
+  readonly journal: Journal
+  readonly life: Lifetime
+  /** Work that outlives the attempt: reports and releases. */
+  readonly idle: Idle
+  /** One claim of the parcel is off our hands. */
+  readonly close: (parcel: Parcel) => void
+}
+interface Held {
+  readonly parcel: Parcel
+  readonly claim: Claim
+}
+
+/** Sees to it that what came of an attempt reaches the queue, the sender who is owed a word, and the journal. */
+export class Concluder {
+  readonly #o: ConcluderOptions
+
+  constructor(o: ConcluderOptions) {
+    this.#o = o
+  }
+
+  /** `stopped`: we broke the attempt off ourselves; what it put off then counts as not tried. */
+  conclude(endings: readonly Ending[], when: When, stopped: boolean): void {
+    const released = new Map<string, { due: number; held: Held[] }>()
+    const reported = new Map<Action, Judged[]>()
+    for (const ending of endings) {
+      const judgement = this.#judge(ending, when, stopped)
+      const { parcel } = ending
+      if (judgement.fate.to === 'release') {
+        const { due, why } = judgement.fate
+        const group = released.get(why)
+        if (group === undefined) released.set(why, { due, held: [ending] })
+        else group.held.push(ending)
+      } else if (judgement.report !== undefined) {
+        const group = reported.get(judgement.report)
+        if (group === undefined) reported.set(judgement.report, [{ parcel, judgement }])
+        else group.push({ parcel, judgement })
+      } else this.#o.settler.add(settlementOf(judgement), () => this.#o.close(parcel))
+    }
+    for (const [why, { due, held }] of released) this.release(held, due, why)
+    for (const [action, group] of reported) this.#report(action, group)
+  }
+
+  /** Give back untried. */
+  release(held: readonly Held[], due: number, why: string): void {
+    if (held.length > 0) void this.#o.idle.during(this.#release(held, due, why))
+  }
+
+  /** Return what has been tried before and has no time left, without another try: its site is known to be dead. */
+  giveUp(held: readonly Held[], outcome: Outcome): void {
+    const groups = new Map<Parcel, Judged[]>()
+    for (const { parcel, claim } of held) {
+      const judgement = expired(claim, outcome)
+      tellJournal(this.#o.journal, judgement, undefined)
+      if (judgement.report === undefined) {
+        this.#o.settler.add(settlementOf(judgement), () => this.#o.close(parcel))
+        continue
+      }
+      const group = groups.get(parcel)
+      if (group === undefined) groups.set(parcel, [{ parcel, judgement }])
+      else group.push({ parcel, judgement })
+    }
+    for (const group of groups.values()) this.#report('failed', group)
+  }
+
+  #judge(ending: Ending, when: When, stopped: boolean): Judgement {
+    const { journal, life, random } = this.#o
+    const { claim } = ending
+    if ('wait' in ending) return put(claim, { to: 'release', due: when.now + ending.wait, why: ending.why })
+    if ('outcome' in ending) {
+      if (stopped && ending.outcome.fate === 'deferred')
+        return put(claim, { to: 'release', due: when.now, why: 'the dispatcher stopped' })
+      const judgement = judge(claim, ending.outcome, when, life, random)
+      tellJournal(journal, judgement, when)
+      return judgement
+    }
+    const held = put(claim, { to: 'held', why: ending.hold })
+    tellJournal(journal, held, undefined)
+    return held
+  }
+
+  /** One report for each sender: claims of one parcel share theirs, and a batch has several parcels. */
+  #report(action: Action, group: readonly Judged[]): void {
+    const byParcel = new Map<Parcel, Judged[]>()
+    for (const judged of group) {
+      const same = byParcel.get(judged.parcel)
+      if (same === undefined) byParcel.set(judged.parcel, [judged])
+      else same.push(judged)
+    }
+    for (const same of byParcel.values()) void this.#o.idle.during(this.#o.reporter.report(action, same))
+  }
+
+  async #release(held: readonly Held[], due: number, why: string): Promise<void> {
+    const { queue, journal, close } = this.#o
+    try {
+      const leases = held.map(({ claim: { delivery, token } }) => ({ delivery, token }))
+      await queue.release(leases, due, why)
+    } catch (error) {
+      // Nobody renews them any more, so they lapse and are claimed again.
+      journal.event('error', { where: 'release', cause: String(error), leases: held.length }, 'error')
+    }
+    for (const { parcel } of held) close(parcel)
+  }
+}
+
+const policy: Outcome = { fate: 'deferred', phase: 'route', cause: 'policy', notTried: true }
+const put = (claim: Claim, fate: Judgement['fate']): Judgement => ({
+  claim,
+  outcome: policy,
+  fate,
+  event: fate.to === 'held' ? 'delivery.held' : 'delivery.deferred',
+  status: '4.7.0',
+})

@@ -1,0 +1,74 @@
+import type { Domain } from '@posthorn/address'
+import type { Outcome, Random, Resolver, Route } from '@posthorn/contracts'
+import { findExchanges } from '@posthorn/dns'
+import ipaddr from 'ipaddr.js'
+
+/** One address to try. */
+export interface Hop {
+  /** For display, for TLS and, without `ip`, for the network to look up itself. */
+  readonly host: string
+  readonly ip?: string
+  readonly port: number
+  /** A local socket instead of host and port. */
+  readonly path?: string
+}
+/** Where an attempt may go, best first; or why nowhere. */
+export type Hops =
+  | {
+      readonly ok: true
+      readonly hops: readonly Hop[]
+      /** The hosts are those we mean: configured, or vouched for by DNSSEC. */
+      readonly secure: boolean
+    }
+  | { readonly ok: false; readonly outcome: Outcome }
+
+export interface HopsOptions {
+  readonly resolver: Resolver
+  readonly self: { readonly names: readonly string[]; readonly addresses: readonly string[] }
+  readonly random: Random
+  /** Of exchangers. */
+  readonly port: number
+  /** Addresses tried in one attempt. */
+  readonly most: number
+  readonly allow?: (ip: string) => boolean
+}
+
+/** Find the addresses that a route leads to. Rejects only with the signal's reason. */
+export const hopsOf = (route: Route, o: HopsOptions, signal: AbortSignal): Promise<Hops> | Hops => {
+  if (route.via === 'mx') return throughMx(route.domain, o, signal)
+  if (route.via === 'transport') {
+    const cause = `${route.name} is not for the network`
+    return { ok: false, outcome: { fate: 'deferred', phase: 'route', cause, status: '4.3.5', notTried: true } }
+  }
+  const { host, port } = route
+  if (host.startsWith('/')) return { ok: true, hops: [{ host: 'localhost', port, path: host }], secure: true }
+  if (ipaddr.isValid(host)) return { ok: true, hops: [{ host, ip: host, port }], secure: true }
+  return toHost(host, port, { o, signal })
+}
+
+const throughMx = async (domain: string, o: HopsOptions, signal: AbortSignal): Promise<Hops> => {
+  const { resolver, self, random, port, most, allow } = o
+  const options = { self, random, limit: most, ...(allow === undefined ? undefined : { allow }) }
+  // Site keys are made of checked domains.
+  const found = await findExchanges(resolver, domain as Domain, options, signal)
+  if (!found.ok) {
+    const { cause, status } = found
+    return { ok: false, outcome: { fate: found.permanent ? 'failed' : 'deferred', phase: 'dns', cause, status } }
+  }
+  const hops = found.hosts.flatMap(({ name, addresses }) => addresses.map(ip => ({ host: name, ip, port })))
+  return { ok: true, hops: hops.slice(0, most), secure: found.secure }
+}
+
+/** A host that the operator named. What the DNS does not know may stand in the system's own table, so the network looks it up then. */
+const toHost = async (
+  host: string,
+  port: number,
+  { o, signal }: { o: HopsOptions; signal: AbortSignal },
+): Promise<Hops> => {
+  const bare: Hops = { ok: true, hops: [{ host, port }], secure: true }
+  if (!host.includes('.')) return bare
+  const [v6, v4] = await Promise.all([o.resolver.aaaa(host, signal), o.resolver.a(host, signal)])
+  const addresses = [v4, v6].flatMap(answer => (answer.ok ? answer.records : []))
+  if (addresses.length === 0) return bare
+  return { ok: true, hops: addresses.slice(0, o.most).map(ip => ({ host, ip, port })), secure: true }
+}

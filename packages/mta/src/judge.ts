@@ -1,0 +1,131 @@
+import type { Attempt, Claim, EventName, Fate, Outcome, Random } from '@posthorn/contracts'
+import { isOwed } from './owed.ts'
+import type { Action } from '@posthorn/dsn'
+import { expiryOf } from './policy.ts'
+import type { Lifetime } from './policy.ts'
+import { retryDelay } from './schedule.ts'
+
+/** What is to be done about one recipient after one attempt. */
+export interface Judgement {
+  readonly claim: Claim
+  readonly outcome: Outcome
+  /** `release`: the lease is given back and nothing counts as tried. */
+  readonly fate: Fate | { readonly to: 'release'; readonly due: number; readonly why: string }
+  readonly attempt?: Attempt
+  /** The report that the sender is owed. */
+  readonly report?: Action
+  readonly event: EventName
+  /** The enhanced status for the report and the log. */
+  readonly status: string
+}
+/** When an attempt was made, wall time in ms, and how long it took. */
+export interface When {
+  readonly at: number
+  readonly now: number
+  readonly ms: number
+}
+
+/** Persistent transient failure, delivery time expired (RFC 3463 §3.5). */
+const expiredStatus = '4.4.7'
+
+/** Turn what became of an attempt into the recipient's fate. Pure but for chance, which spreads the next attempts. */
+export const judge = (claim: Claim, outcome: Outcome, when: When, life: Lifetime, random: Random): Judgement => {
+  const { fate } = outcome
+  if (fate === 'deferred' || fate === 'unknown') return postponed(claim, outcome, when, life, random)
+  if (fate === 'failed')
+    return failed(claim, outcome, when, statusOf(outcome, '5.0.0'), reasonOf(outcome), 'delivery.bounced')
+  return succeeded(claim, outcome, when, fate)
+}
+
+const succeeded = (
+  claim: Claim,
+  outcome: Outcome,
+  when: When,
+  fate: 'delivered' | 'relayed' | 'expanded',
+): Judgement => {
+  // A next hop that took over the duty reports itself (RFC 3461 §5.2.2).
+  const report = !(fate === 'relayed' && outcome.dsnTakenOver === true) && isOwed(fate, claim) ? fate : undefined
+  return {
+    claim,
+    outcome,
+    fate: { to: fate },
+    attempt: attemptOf(outcome, when),
+    ...(report === undefined ? undefined : { report }),
+    event: `delivery.${fate}`,
+    status: statusOf(outcome, '2.0.0'),
+  }
+}
+
+const failed = (
+  claim: Claim,
+  outcome: Outcome,
+  when: When | undefined,
+  status: string,
+  why: string,
+  event: EventName,
+): Judgement => ({
+  claim,
+  outcome,
+  fate: { to: 'failed', why },
+  ...(when === undefined ? undefined : { attempt: attemptOf(outcome, when) }),
+  ...(isOwed('failed', claim) ? { report: 'failed' as const } : undefined),
+  event,
+  status,
+})
+
+const postponed = (claim: Claim, outcome: Outcome, when: When, life: Lifetime, random: Random): Judgement => {
+  const why = reasonOf(outcome)
+  const age = Math.max(0, when.now - claim.arrived)
+  if (outcome.notTried === true) {
+    const due = when.now + retryDelay(life.retry, { age: 0, attempts: 1 }, random)
+    return {
+      claim,
+      outcome,
+      fate: { to: 'release', due, why },
+      event: 'delivery.deferred',
+      status: statusOf(outcome, '4.0.0'),
+    }
+  }
+  const expires = expiryOf(claim, life)
+  if (when.now >= expires) return expired(claim, outcome, when)
+  // The last attempt is made when the time is up, not a whole pause later.
+  const due = Math.min(when.now + retryDelay(life.retry, { age, attempts: claim.attempts + 1 }, random), expires)
+  const unknown = outcome.fate === 'unknown'
+  const late = claim.warned === undefined && age >= life.warnAfterMs && isOwed('delayed', claim)
+  return {
+    claim,
+    outcome,
+    fate: { to: unknown ? 'unknown' : 'retry', due, why },
+    attempt: attemptOf(outcome, when),
+    ...(late ? { report: 'delayed' as const } : undefined),
+    event: unknown ? 'delivery.unknown' : 'delivery.deferred',
+    status: statusOf(outcome, '4.0.0'),
+  }
+}
+
+/** Give up on a delivery whose time is up. Without `when` nothing was tried just now; the caller has seen to it that something was before. */
+export const expired = (claim: Claim, outcome: Outcome, when?: When): Judgement =>
+  failed(claim, outcome, when, expiredStatus, `time is up: ${reasonOf(outcome)}`, 'delivery.expired')
+
+const statusOf = (outcome: Outcome, otherwise: string): string =>
+  outcome.reply?.enhanced ??
+  outcome.status ??
+  (outcome.reply ? `${Math.trunc(outcome.reply.code / 100)}.0.0` : otherwise)
+
+/** One line for people: who said what, or what went wrong. */
+export const reasonOf = (outcome: Outcome): string => {
+  const { reply, remote } = outcome
+  if (reply === undefined) return remote === undefined ? outcome.cause : `${remote}: ${outcome.cause}`
+  const said = [reply.code, reply.enhanced, ...reply.lines].filter(x => x !== undefined && x !== '').join(' ')
+  return `${remote ?? 'peer'} said: ${said}`.slice(0, 1000)
+}
+
+const attemptOf = (outcome: Outcome, when: When): Attempt => ({
+  at: when.at,
+  phase: outcome.phase,
+  cause: outcome.cause,
+  ms: when.ms,
+  ...(outcome.remote === undefined ? undefined : { remote: outcome.remote }),
+  ...(outcome.reply === undefined ? undefined : { reply: outcome.reply }),
+  ...(outcome.tls === undefined ? undefined : { tls: `${outcome.tls.version} ${outcome.tls.cipher}` }),
+})

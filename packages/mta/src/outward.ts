@@ -1,0 +1,74 @@
+import type { Mailbox } from '@posthorn/address'
+import type { Claim, NewRecipient, Origin, Outcome, QueueId, Route, SiteKey } from '@posthorn/contracts'
+import { isStop, pass, policyFailure, Scope, stopReply } from '@posthorn/plugin'
+import type { Chain, OnDelivery } from '@posthorn/plugin'
+import type { Reply } from '@posthorn/reply'
+import { reportsTo } from './owed.ts'
+import { mishap } from './shipment.ts'
+import type { Site } from './site.ts'
+
+/** What the outward hooks say of one recipient of one attempt. */
+export type Course =
+  | { readonly do: 'go'; readonly route: Route; readonly returnPath: Mailbox | null }
+  | { readonly do: 'stop'; readonly outcome: Outcome }
+  | { readonly do: 'wait'; readonly ms: number; readonly why: string }
+  | { readonly do: 'hold'; readonly why: string }
+
+/** Whether any of the hooks that decide about an attempt is listened to: if not, asking can be spared. */
+export const asksOutward = (chain: Chain): boolean =>
+  chain.has('route') || chain.has('returnPath') || chain.has('attempt')
+
+/** What the outward hooks see of one delivery. */
+export class DeliveryContext extends Scope implements OnDelivery {
+  readonly queueId: QueueId
+  readonly origin: Origin
+  readonly user: string | undefined
+  readonly sender: Mailbox | null
+  readonly rcpt: NewRecipient
+  readonly site: SiteKey
+  readonly tries: number
+  readonly size: number
+  readonly tags: readonly string[]
+
+  constructor(claim: Claim, signal: AbortSignal) {
+    super({ signal })
+    this.queueId = claim.id
+    this.origin = claim.envelope.origin
+    this.user = claim.envelope.user
+    this.sender = reportsTo(claim)
+    this.rcpt = claim.to
+    this.site = claim.site
+    this.tries = claim.attempts
+    this.size = claim.body.size
+    this.tags = claim.tags
+  }
+}
+
+/** Ask `route`, `returnPath` and `attempt`, in this order. A plugin that fails postpones this one delivery. */
+export const courseOf = async (chain: Chain, claim: Claim, site: Site, ctx: DeliveryContext): Promise<Course> => {
+  const route = chain.has('route') ? await chain.claim('route', claim.to, ctx) : undefined
+  if (route !== undefined && 'failed' in route) return stopFor(route.plugin, 'route')
+  const way = route ?? site.route
+  if (way === undefined) return { do: 'stop', outcome: mishap('route', `no route for ${site.key}`, { notTried: true }) }
+  const path = chain.has('returnPath') ? await chain.claim('returnPath', claim.to, ctx) : undefined
+  if (path !== undefined && 'failed' in path) return stopFor(path.plugin, 'returnPath')
+  const verdict = chain.has('attempt') ? await chain.decide('attempt', way, ctx) : pass
+  if (isStop(verdict)) return { do: 'stop', outcome: refusal(stopReply(verdict)) }
+  if ('wait' in verdict) return { do: 'wait', ms: Math.max(0, verdict.wait), why: verdict.why }
+  if ('hold' in verdict) return { do: 'hold', why: verdict.hold }
+  return { do: 'go', route: way, returnPath: path ?? reportsTo(claim) }
+}
+
+const stopFor = (plugin: string, hook: string): Course => ({
+  do: 'stop',
+  outcome: mishap('route', `plugin ${plugin} failed in ${hook}`, { notTried: true }),
+})
+
+/** A policy's refusal counts as an attempt, since it was decided about the message; a policy that failed decided nothing. */
+const refusal = (reply: Reply<4 | 5>): Outcome => ({
+  fate: reply.class === 5 ? 'failed' : 'deferred',
+  phase: 'route',
+  cause: reply.lines.join(' '),
+  status: reply.enhanced,
+  ...(reply === policyFailure ? { notTried: true } : undefined),
+})

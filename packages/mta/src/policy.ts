@@ -1,0 +1,22 @@
+import type { Claim } from '@posthorn/contracts'
+import { defaultRetry } from './schedule.ts'
+import type { RetryPolicy } from './schedule.ts'
+
+/** How long mail is tried and when its sender hears of it. Durations in milliseconds. */
+export interface Lifetime {
+  readonly retry: RetryPolicy
+  /** After which a message is returned, unless it says otherwise itself. */
+  readonly expireMs: number
+  /** After which its sender is told, once, that it is late. */
+  readonly warnAfterMs: number
+}
+
+/** Five days, a word after four hours. */
+export const defaultLifetime: Lifetime = {
+  retry: defaultRetry,
+  expireMs: 5 * 24 * 3_600_000,
+  warnAfterMs: 4 * 3_600_000,
+}
+
+/** The wall time after which a delivery is given up, once it has been tried. */
+export const expiryOf = (claim: Claim, lifetime: Lifetime): number => claim.expires ?? claim.arrived + lifetime.expireMs

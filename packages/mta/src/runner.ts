@@ -1,0 +1,275 @@
+import type { Clock, Journal, Outcome, Queue, Random, SiteKey } from '@posthorn/contracts'
+import type { Chain } from '@posthorn/plugin'
+import type { Attempts, Ending } from './attempt.ts'
+import { Burial } from './burial.ts'
+import type { Concluder } from './concluder.ts'
+import type { Idle } from './idle.ts'
+import type { Lane } from './lane.ts'
+import type { Settings } from './options.ts'
+import type { Parcel } from './parcel.ts'
+import type { Settler } from './settler.ts'
+import { isUnreachable } from './site.ts'
+import type { Site } from './site.ts'
+import type { Sites } from './sites.ts'
+import type { Stock } from './stock.ts'
+
+export interface RunnerOptions {
+  readonly queue: Pick<Queue, 'pause'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly journal: Journal
+  readonly chain: Chain
+  readonly settings: Settings
+  readonly sites: Sites
+  readonly stock: Stock
+  readonly settler: Settler
+  readonly attempts: Attempts
+  readonly concluder: Concluder
+  readonly idle: Idle
+  readonly exchanges?: (domain: string, signal: AbortSignal) => Promise<readonly string[]>
+  /** Called when a site has little left to do, or something has left: more may be claimed. */
+  readonly roomMade: (where: 'site' | 'stock') => void
+}
+
+/** One attempt under way. */
+interface Run {
+  readonly site: Site
+  readonly lane: Lane
+  readonly parcels: readonly Parcel[]
+  readonly controller: AbortController
+  /** Wall and monotonic ms. */
+  readonly at: number
+  readonly began: number
+  /** The site's, at the start. */
+  readonly life: number
+}
+
+/** Starts attempts as lanes and pools have room for them, one site after the other, and learns from how they end. */
+export class Runner {
+  readonly #o: RunnerOptions
+  readonly #runs = new Set<Run>()
+  readonly #burial: Burial
+  readonly #asksEgress: boolean
+  readonly #stopped = new AbortController()
+  #scheduled = false
+  readonly #crowded = new Set<SiteKey>()
+
+  constructor(o: RunnerOptions) {
+    this.#o = o
+    this.#burial = new Burial(o)
+    this.#asksEgress = o.chain.has('egress')
+  }
+
+  get running(): number {
+    return this.#runs.size
+  }
+  /** Sites that have enough to do for now. */
+  get crowded(): ReadonlySet<SiteKey> {
+    for (const key of this.#crowded) if (!this.#isCrowded(this.#o.sites.find(key))) this.#crowded.delete(key)
+    return this.#crowded
+  }
+
+  /** The site has something to start. */
+  ready(site: Site): void {
+    if (site.waitingClaims >= this.#o.settings.perClaim) this.#crowded.add(site.key)
+    if (site.waitingClaims > 0) site.pool.ready.add(site)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    // What arrives in one turn of the event loop starts together, so that batches form.
+    queueMicrotask(() => {
+      this.#scheduled = false
+      this.#pump()
+    })
+  }
+
+  /** Give back all that waits. */
+  giveBack(why: string): void {
+    const now = this.#o.clock.wall()
+    for (const site of this.#o.sites.values()) this.#burial.release(site, now, why)
+  }
+
+  async pause(site: Site, until: number, why: string): Promise<void> {
+    site.pausedUntil = until
+    this.#burial.release(site, until, why)
+    await this.#o.queue.pause(site.key, until, why)
+  }
+
+  /** Break off all attempts; what they put off counts as not tried. */
+  abort(): void {
+    this.#stopped.abort(new Error('the dispatcher stopped'))
+    for (const run of this.#runs) run.controller.abort(this.#stopped.signal.reason)
+  }
+
+  /** Now and then: break off what takes far too long, and forget what is long unused. */
+  tick(now: number): void {
+    const { settings, sites } = this.#o
+    for (const run of this.#runs) {
+      const ms = now - run.began
+      if (ms > settings.attemptMs + settings.leaseMs) this.#writeOff(run)
+      else if (ms > settings.attemptMs) run.controller.abort(new Error('the attempt took too long'))
+    }
+    sites.sweep(now)
+  }
+
+  #pump(): void {
+    const { sites, settler, settings } = this.#o
+    for (const pool of [sites.local, sites.remote])
+      for (const site of pool.ready) {
+        if (pool.running >= pool.limit || settler.backlog > settings.held) break
+        pool.ready.delete(site)
+        // To the end of the line: sites take turns.
+        if (this.#startOne(site)) pool.ready.add(site)
+      }
+  }
+
+  /** Whether the site may start another at once. */
+  #startOne(site: Site): boolean {
+    if (site.waitingClaims === 0 || site.busy) return false
+    const { clock } = this.#o
+    const now = clock.monotonic()
+    if (this.#asksEgress && now >= site.egressUntil) {
+      void this.#o.idle.during(this.#shape(site))
+      return false
+    }
+    const { lane } = site
+    if (!lane.hasRoom) {
+      lane.blocked.add(site)
+      return false
+    }
+    if (lane.perSecond !== undefined && now < lane.nextAt) {
+      this.#wait(site, lane.nextAt - now)
+      return false
+    }
+    const parcels = this.#takeParcels(site)
+    lane.spend(parcels.length, now)
+    void this.#run({
+      site,
+      lane,
+      parcels,
+      controller: new AbortController(),
+      at: clock.wall(),
+      began: now,
+      life: site.life,
+    })
+    return site.waitingClaims > 0
+  }
+
+  #takeParcels(site: Site): readonly Parcel[] {
+    const { settings, stock, attempts } = this.#o
+    const most = attempts.batches(site) ? settings.batch : 1
+    const parcels: Parcel[] = []
+    while (parcels.length < most) {
+      const next = site.next(settings.recipients)
+      if (next === undefined) break
+      if (next.rest !== undefined) stock.keep(next.rest, site)
+      next.parcel.begun = true
+      parcels.push(next.parcel)
+    }
+    if (!this.#isCrowded(site) && this.#crowded.delete(site.key)) this.#o.roomMade('site')
+    return parcels
+  }
+
+  #isCrowded(site: Site | undefined): boolean {
+    return site !== undefined && site.waitingClaims >= this.#o.settings.perClaim / 2
+  }
+
+  async #run(run: Run): Promise<void> {
+    const { site, lane, parcels, controller } = run
+    const { idle, clock, attempts, concluder, roomMade } = this.#o
+    this.#runs.add(run)
+    idle.begin()
+    site.running++
+    lane.running++
+    site.pool.running++
+    if (this.#stopped.signal.aborted) controller.abort(this.#stopped.signal.reason)
+    const endings = await attempts.run(site, parcels, controller.signal)
+    // Written off in the meantime: its place and its claims are no longer its own.
+    if (!this.#runs.delete(run)) return
+    const ms = clock.monotonic() - run.began
+    const stopped = this.#stopped.signal.aborted
+    this.#leave(run)
+    if (!stopped) this.#learn(run, endings)
+    concluder.conclude(endings, { at: run.at, now: clock.wall(), ms }, stopped)
+    idle.end()
+    roomMade('stock')
+  }
+
+  #leave({ site, lane }: Run): void {
+    site.running--
+    site.lastUsed = this.#o.clock.monotonic()
+    lane.running--
+    site.pool.running--
+    if (lane.blocked.size > 0) {
+      for (const blocked of lane.blocked) blocked.pool.ready.add(blocked)
+      lane.blocked.clear()
+    }
+    this.ready(site)
+  }
+
+  #learn({ site, lane, life }: Run, endings: readonly Ending[]): void {
+    let failure: Outcome | undefined
+    for (const ending of endings) {
+      if (!('outcome' in ending)) continue
+      const { outcome } = ending
+      if (outcome.notTried === true || outcome.phase === 'route') continue
+      if (!isUnreachable(outcome)) {
+        site.answered()
+        lane.window.grow()
+        return
+      }
+      failure = outcome
+    }
+    // What began before the site was given up says nothing that was not known then.
+    if (failure === undefined || life !== site.life) return
+    this.#burial.failed(site, endings)
+    const dead = site.unreachable()
+    lane.window.shrink()
+    if (dead) this.#burial.bury(site, failure)
+  }
+
+  /** It neither ended nor obeyed: take back its place. What it sent, nobody knows. */
+  #writeOff(run: Run): void {
+    const { concluder, clock, journal, idle } = this.#o
+    this.#runs.delete(run)
+    journal.event('error', { where: 'attempt', cause: 'the transport does not end', site: run.site.key }, 'error')
+    const outcome: Outcome = { fate: 'unknown', phase: 'local', cause: 'the attempt did not end', status: '4.4.7' }
+    const endings = run.parcels.flatMap(parcel => {
+      parcel.lost = true
+      return parcel.claims.map((claim): Ending => ({ parcel, claim, outcome }))
+    })
+    this.#leave(run)
+    concluder.conclude(endings, { at: run.at, now: clock.wall(), ms: clock.monotonic() - run.began }, false)
+    idle.end()
+  }
+
+  #wait(site: Site, ms: number): void {
+    site.busy = true
+    this.#o.clock.after(ms, () => {
+      site.busy = false
+      this.ready(site)
+    })
+  }
+
+  async #shape(site: Site): Promise<void> {
+    const { chain, clock, exchanges, sites, journal, settings } = this.#o
+    const { signal } = this.#stopped
+    site.busy = true
+    try {
+      const mx = site.route?.via === 'mx' && exchanges ? await exchanges(site.route.domain, signal) : []
+      const answer = await chain.claim('egress', { site: site.key, mx }, { signal })
+      if (answer !== undefined && 'failed' in answer) throw new Error(`plugin ${answer.plugin} failed in egress`)
+      sites.shape(site, answer, clock.monotonic())
+    } catch (error) {
+      // How much it bears and from where is not known: nothing is sent rather than too much.
+      const why = error instanceof Error ? error.message : String(error)
+      journal.event('error', { where: 'egress', site: site.key, cause: why }, 'error')
+      this.#burial.release(site, clock.wall() + settings.life.retry.firstMs, why)
+    }
+    site.busy = false
+    this.ready(site)
+  }
+}

@@ -1,0 +1,307 @@
+import type { Envelope, Job, Outcome, QueueId, Resolver, Route } from '@posthorn/contracts'
+import { zoneResolver } from '@posthorn/dns'
+import { bodyOf } from '@posthorn/message'
+import type { Mail, Target } from '@posthorn/smtp-client'
+import { seededRandom } from '@posthorn/testkit'
+import { describe, expect, it } from 'vitest'
+import { mailbox } from '../test/ask.ts'
+import { site } from '../test/station.ts'
+import { createSmtpTransport } from './smtp-transport.ts'
+import type { SmtpTransportOptions } from './smtp-transport.ts'
+
+const resolver = zoneResolver({
+  'them.example': {
+    mx: [
+      [10, 'mx1.them.example'],
+      [20, 'mx2.them.example'],
+    ],
+  },
+  'mx1.them.example': { a: ['192.0.2.1'] },
+  'mx2.them.example': { a: ['192.0.2.2'] },
+  'signed.example': { mx: [[10, 'mx.signed.example']], secure: true },
+  'mx.signed.example': { a: ['192.0.2.3'], secure: true },
+  'null.example': { mx: [[0, '']] },
+  'broken.example': { fails: 'servfail' },
+  'home.example': { mx: [[10, 'localhost.example']] },
+  'localhost.example': { a: ['127.0.0.1'] },
+  'us.example': { mx: [[10, 'mx.us.example']] },
+  'mx.us.example': { a: ['192.0.2.25'] },
+  'many.example': { a: Array.from({ length: 30 }, (_, i) => `198.51.100.${i + 1}`) },
+  'relay.example': { a: ['203.0.113.1'], aaaa: ['2001:db8::1'] },
+})
+
+const relayed: Outcome = { fate: 'relayed', phase: 'dot', cause: 'ok', reply: { code: 250, lines: ['ok'] } }
+const refusedConnection: Outcome = { fate: 'deferred', phase: 'connect', cause: 'refused', status: '4.4.1' }
+const said = (phase: Outcome['phase'], code: number, enhanced?: string): Outcome => ({
+  fate: code < 500 ? 'deferred' : 'failed',
+  phase,
+  cause: String(code),
+  reply: { code, lines: ['x'], ...(enhanced === undefined ? undefined : { enhanced }) },
+})
+
+type Answer = (to: Target, mail: Mail) => Outcome | readonly Outcome[]
+
+const setup = (answer: Answer, over: Partial<SmtpTransportOptions> = {}) => {
+  const sent: { readonly mail: Mail; readonly to: Target }[] = []
+  const transport = createSmtpTransport({
+    client: {
+      send: async (mail, to) => {
+        sent.push({ mail, to })
+        const given = answer(to, mail)
+        return 'fate' in given ? mail.recipients.map(() => given) : given
+      },
+    },
+    resolver,
+    self: { names: ['mx.us.example'], addresses: ['192.0.2.25'] },
+    random: seededRandom(3),
+    ...over,
+  })
+  return { transport, sent, hosts: () => sent.map(({ to }) => to.ip ?? to.path ?? to.host) }
+}
+
+const jobTo = (
+  route: Route,
+  o: {
+    readonly to?: readonly string[]
+    readonly envelope?: Partial<Envelope>
+    readonly stillOurs?: () => boolean
+  } = {},
+): Job => ({
+  id: 'q1' as QueueId,
+  site: site('mx:them.example'),
+  route,
+  envelope: { returnPath: null, origin: 'mx', smtputf8: false, body: '7bit', requireTls: false, ...o.envelope },
+  returnPath: mailbox('a@us.example'),
+  recipients: (o.to ?? ['bob@them.example']).map(to => ({ to: mailbox(to), site: site('mx:them.example') })),
+  body: bodyOf(new TextEncoder().encode('Subject: x\r\n\r\nx\r\n')),
+  arrived: 0,
+  stillOurs: o.stillOurs ?? (() => true),
+})
+const mx = (domain: string): Route => ({ via: 'mx', domain })
+const { signal } = new AbortController()
+
+describe('by MX', () => {
+  it('goes to the best host with the name it is verified and spoken to by', async () => {
+    const { transport, sent } = setup(() => relayed)
+    const outcomes = await transport.deliver(
+      jobTo(mx('them.example'), { envelope: { envid: 'e1', ret: 'hdrs', smtputf8: true, body: '8bitmime' } }),
+      signal,
+    )
+    expect(outcomes).toEqual([relayed])
+    expect(sent).toHaveLength(1)
+    expect(sent[0]?.to).toMatchObject({
+      protocol: 'smtp',
+      host: 'mx1.them.example',
+      ip: '192.0.2.1',
+      port: 25,
+      tls: { level: 'may', names: ['mx1.them.example'] },
+    })
+    expect(sent[0]?.mail).toMatchObject({
+      returnPath: { wire: 'a@us.example' },
+      envid: 'e1',
+      ret: 'hdrs',
+      smtputf8: true,
+      eightBit: '8bitmime',
+    })
+  })
+  it.each([
+    ['the connection is refused', refusedConnection],
+    ['the greeting is 554', said('banner', 554)],
+    ['EHLO and HELO are refused', said('ehlo', 502)],
+    ['MAIL is deferred', said('mail', 451, '4.3.0')],
+    ['421 comes at RCPT', said('rcpt', 421)],
+  ])('goes on to the next host when %s', async (_, first) => {
+    const { transport, hosts } = setup(to => (to.ip === '192.0.2.1' ? first : relayed))
+    expect(await transport.deliver(jobTo(mx('them.example')), signal)).toEqual([relayed])
+    expect(hosts()).toEqual(['192.0.2.1', '192.0.2.2'])
+  })
+  it.each([
+    ['a recipient is refused', said('rcpt', 550, '5.1.1')],
+    ['a recipient is greylisted', said('rcpt', 450, '4.7.1')],
+    ['the content is refused', said('dot', 554, '5.7.1')],
+    ['its end is unknown', { fate: 'unknown', phase: 'dot', cause: 'lost' } as const],
+  ])('stays with the host when %s', async (_, first) => {
+    const { transport, hosts } = setup(() => first)
+    expect(await transport.deliver(jobTo(mx('them.example')), signal)).toEqual([first])
+    expect(hosts()).toEqual(['192.0.2.1'])
+  })
+  it('takes only those recipients to the next host that the first did not decide about', async () => {
+    const { transport, sent } = setup(to =>
+      to.ip === '192.0.2.1' ? [relayed, said('rcpt', 550, '5.1.1'), said('rcpt', 421)] : relayed,
+    )
+    const job = jobTo(mx('them.example'), { to: ['a@them.example', 'b@them.example', 'c@them.example'] })
+    const fates = (await transport.deliver(job, signal)).map(outcome => outcome.fate)
+    expect(fates).toEqual(['relayed', 'failed', 'relayed'])
+    expect(sent[1]?.mail.recipients.map(r => r.to.wire)).toEqual(['c@them.example'])
+  })
+  it('ends as deferred when no host is reached, and as failed when all refuse to serve us', async () => {
+    const down = setup(() => refusedConnection)
+    expect(await down.transport.deliver(jobTo(mx('them.example')), signal)).toEqual([refusedConnection])
+    const rude = setup(() => said('banner', 554))
+    expect((await rude.transport.deliver(jobTo(mx('them.example')), signal))[0]?.fate).toBe('failed')
+    const mixed = setup(to => (to.ip === '192.0.2.2' ? said('banner', 554) : refusedConnection))
+    expect((await mixed.transport.deliver(jobTo(mx('them.example')), signal))[0]?.fate).toBe('deferred')
+  })
+  it('tries five addresses and no more', async () => {
+    const { transport, sent } = setup(() => refusedConnection)
+    await transport.deliver(jobTo(mx('many.example')), signal)
+    expect(sent).toHaveLength(5)
+  })
+  it('gives the DNS’s word as the outcome when there is no host', async () => {
+    const { transport, sent } = setup(() => relayed)
+    const ends = async (domain: string): Promise<unknown> => (await transport.deliver(jobTo(mx(domain)), signal))[0]
+    expect(await ends('nowhere.example')).toMatchObject({ fate: 'failed', phase: 'dns', status: '5.1.2' })
+    expect(await ends('null.example')).toMatchObject({ fate: 'failed', phase: 'dns', status: '5.1.10' })
+    expect(await ends('us.example')).toMatchObject({ fate: 'failed', phase: 'dns', status: '5.4.6' })
+    expect(await ends('broken.example')).toMatchObject({ fate: 'deferred', phase: 'dns' })
+    expect(sent).toEqual([])
+  })
+  it('row 43: an MX that is 127.0.0.1 is not talked to unless that is allowed', async () => {
+    const strict = setup(() => relayed)
+    expect((await strict.transport.deliver(jobTo(mx('home.example')), signal))[0]?.fate).toBe('failed')
+    expect(strict.sent).toEqual([])
+    const lab = setup(() => relayed, { allow: () => true, port: 2525 })
+    await lab.transport.deliver(jobTo(mx('home.example')), signal)
+    expect(lab.sent[0]?.to).toMatchObject({ ip: '127.0.0.1', port: 2525 })
+  })
+  it('row 36: an address literal of loopback is not talked to', async () => {
+    const { transport, sent } = setup(() => relayed)
+    for (const domain of ['[127.0.0.1]', '[IPv6:::1]', '[IPv6:::ffff:127.0.0.1]'])
+      expect((await transport.deliver(jobTo(mx(domain)), signal))[0]?.fate).toBe('failed')
+    expect(sent).toEqual([])
+  })
+  it('uses one target for one address, so that connections are found again', async () => {
+    const { transport, sent } = setup(() => relayed)
+    const route = mx('them.example')
+    await transport.deliver(jobTo(route), signal)
+    await transport.deliver(jobTo(route), signal)
+    expect(sent[0]?.to).toBe(sent[1]?.to)
+  })
+  it('knows the exchanges of a domain', async () => {
+    const { transport } = setup(() => relayed)
+    expect(await transport.exchanges('them.example', signal)).toEqual(['mx1.them.example', 'mx2.them.example'])
+    expect(await transport.exchanges('nowhere.example', signal)).toEqual([])
+  })
+})
+
+describe('TLS', () => {
+  const handshake: Outcome = { fate: 'deferred', phase: 'tls', cause: 'handshake failed' }
+  it('that was an opportunity and failed is done without, at the same host', async () => {
+    const { transport, sent } = setup(to => (to.tls.level === 'may' ? handshake : relayed))
+    expect(await transport.deliver(jobTo(mx('them.example')), signal)).toEqual([relayed])
+    expect(sent.map(({ to }) => [to.ip, to.tls.level])).toEqual([
+      ['192.0.2.1', 'may'],
+      ['192.0.2.1', 'never'],
+    ])
+  })
+  it('that was required is never done without', async () => {
+    const { transport, sent } = setup(() => handshake)
+    const route: Route = { via: 'smtp', host: '203.0.113.1', port: 587, tls: 'encrypt' }
+    expect(await transport.deliver(jobTo(route), signal)).toEqual([handshake])
+    expect(sent.map(({ to }) => to.tls.level)).toEqual(['encrypt'])
+  })
+  it('row 25: REQUIRETLS verifies, never goes in clear, and needs hosts that the DNS vouches for (RFC 8689 §4.2.1)', async () => {
+    const { transport, sent } = setup(() => handshake)
+    const envelope = { requireTls: true }
+    expect((await transport.deliver(jobTo(mx('them.example'), { envelope }), signal))[0]).toMatchObject({
+      fate: 'failed',
+      status: '5.7.30',
+    })
+    expect(sent).toEqual([])
+    expect(await transport.deliver(jobTo(mx('signed.example'), { envelope }), signal)).toEqual([handshake])
+    expect(sent.map(({ to, mail }) => [to.tls.level, mail.requireTls])).toEqual([['verify', true]])
+  })
+  it('to a next hop with credentials is verified, and without the secret nothing is sent', async () => {
+    const route: Route = { via: 'smtp', host: 'relay.example', port: 587, credentials: 'isp' }
+    const user = { user: 'us', password: 'secret' }
+    const { transport, sent } = setup(() => relayed, { credentials: name => (name === 'isp' ? user : undefined) })
+    await transport.deliver(jobTo(route), signal)
+    expect(sent[0]?.to).toMatchObject({ credentials: user, tls: { level: 'verify', names: ['relay.example'] } })
+    const without = setup(() => relayed)
+    expect(await without.transport.deliver(jobTo(route), signal)).toMatchObject([{ fate: 'deferred', notTried: true }])
+    expect(without.sent).toEqual([])
+  })
+})
+
+describe('to a host', () => {
+  it('of the configuration goes to its addresses, IPv4 first', async () => {
+    const { transport, hosts, sent } = setup(() => refusedConnection)
+    await transport.deliver(jobTo({ via: 'smtp', host: 'relay.example', port: 587, implicitTls: true }), signal)
+    expect(hosts()).toEqual(['203.0.113.1', '2001:db8::1'])
+    expect(sent[0]?.to).toMatchObject({ port: 587, implicitTls: true, host: 'relay.example' })
+  })
+  it('that the DNS does not know is left to the system', async () => {
+    const { transport, sent } = setup(() => relayed)
+    await transport.deliver(jobTo({ via: 'lmtp', host: 'localhost', port: 24 }), signal)
+    await transport.deliver(jobTo({ via: 'smtp', host: 'box.lan.example', port: 25 }), signal)
+    expect(sent.map(({ to }) => [to.protocol, to.host, to.ip])).toEqual([
+      ['lmtp', 'localhost', undefined],
+      ['smtp', 'box.lan.example', undefined],
+    ])
+  })
+  it('may be a local socket', async () => {
+    const { transport, sent } = setup(() => relayed)
+    await transport.deliver(jobTo({ via: 'lmtp', host: '/run/lmtp', port: 24 }), signal)
+    expect(sent[0]?.to).toMatchObject({ protocol: 'lmtp', path: '/run/lmtp' })
+  })
+})
+
+describe('many recipients', () => {
+  const to = Array.from({ length: 230 }, (_, i) => `u${i}@them.example`)
+  it('go a hundred at a time', async () => {
+    const { transport, sent } = setup(() => relayed)
+    const outcomes = await transport.deliver(jobTo(mx('them.example'), { to }), signal)
+    expect(sent.map(({ mail }) => mail.recipients.length)).toEqual([100, 100, 30])
+    expect(outcomes).toHaveLength(230)
+  })
+  it('that are too many for the peer go in further transactions at once (RFC 5321 §4.5.3.1.10)', async () => {
+    const { transport, sent } = setup((_, mail) =>
+      mail.recipients.map((__, i) => (i < 40 ? relayed : said('rcpt', 452, '4.5.3'))),
+    )
+    const outcomes = await transport.deliver(jobTo(mx('them.example'), { to: to.slice(0, 90) }), signal)
+    expect(outcomes.every(outcome => outcome.fate === 'relayed')).toBe(true)
+    expect(sent.map(({ mail }) => mail.recipients.length)).toEqual([90, 50, 10])
+  })
+  it('row 44: of a peer that takes none of them are not sent again and again', async () => {
+    const { transport, sent } = setup(() => said('rcpt', 452, '4.5.3'))
+    const outcomes = await transport.deliver(jobTo(mx('them.example'), { to: to.slice(0, 90) }), signal)
+    expect(outcomes.every(outcome => outcome.fate === 'deferred')).toBe(true)
+    expect(sent).toHaveLength(1)
+  })
+  it('are not tried hundred by hundred at a host that is down', async () => {
+    const { transport, hosts } = setup(() => refusedConnection)
+    const outcomes = await transport.deliver(jobTo(mx('them.example'), { to }), signal)
+    expect(hosts()).toEqual(['192.0.2.1', '192.0.2.2'])
+    expect(outcomes).toHaveLength(230)
+  })
+})
+
+describe('breaking off', () => {
+  it('happens between hosts when the lease is lost or the signal says so', async () => {
+    let ours = true
+    const lost = setup(() => {
+      ours = false
+      return refusedConnection
+    })
+    await lost.transport.deliver(jobTo(mx('them.example'), { stillOurs: () => ours }), signal)
+    expect(lost.sent).toHaveLength(1)
+    const controller = new AbortController()
+    const aborted = setup(() => {
+      controller.abort()
+      return refusedConnection
+    })
+    await aborted.transport.deliver(jobTo(mx('them.example')), controller.signal)
+    expect(aborted.sent).toHaveLength(1)
+  })
+  it('is no reason to reject, and neither is a client or a resolver that throws', async () => {
+    const thrown = setup(() => {
+      throw new Error('bug')
+    })
+    expect(await thrown.transport.deliver(jobTo(mx('them.example')), signal)).toMatchObject([
+      { fate: 'deferred', cause: 'bug' },
+    ])
+    const broken = { mx: () => Promise.reject(new Error('aborted')) } as unknown as Resolver
+    const unresolved = setup(() => relayed, { resolver: broken })
+    expect(await unresolved.transport.deliver(jobTo(mx('them.example')), signal)).toMatchObject([{ fate: 'deferred' }])
+  })
+})

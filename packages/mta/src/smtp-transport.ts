@@ -1,0 +1,217 @@
+import type { Job, Outcome, Random, Resolver, Route, TlsNeed, Transport } from '@posthorn/contracts'
+import type { Mail, SmtpClient, Target } from '@posthorn/smtp-client'
+import { outgoingTls } from '@posthorn/tls-policy'
+import { hopsOf } from './hops.ts'
+import type { Hop, HopsOptions } from './hops.ts'
+import { Tally } from './tally.ts'
+
+export interface SmtpTransportOptions {
+  readonly client: Pick<SmtpClient, 'send'>
+  readonly resolver: Resolver
+  /** Ourselves, so that mail which would come back is not sent. */
+  readonly self: { readonly names: readonly string[]; readonly addresses: readonly string[] }
+  readonly random: Random
+  /** The secret behind a credential's name in a route. */
+  readonly credentials?: (name: string) => { readonly user: string; readonly password: string } | undefined
+  /** What TLS towards a hop must achieve; `outgoingTls` when absent. */
+  readonly tls?: (route: Route, names: readonly string[]) => TlsNeed
+  /** Of mail exchangers; 25 when absent. */
+  readonly port?: number
+  /** Addresses tried in one attempt; 5 when absent, as in Postfix. */
+  readonly addresses?: number
+  /** Recipients of one transaction; 100 when absent (RFC 5321 §4.5.3.1.8). */
+  readonly recipients?: number
+  /** Whether mail exchangers may have this address; when absent not loopback, unspecified, link-local or multicast ones. */
+  readonly allow?: (ip: string) => boolean
+}
+
+/** A transport with what the `egress` hook needs to know of a domain. */
+export interface SmtpTransport extends Transport {
+  /** The names of the hosts that take a domain's mail, best first; none when they cannot be found. */
+  exchanges(domain: string, signal: AbortSignal): Promise<readonly string[]>
+}
+
+/** Delivers over the network, by MX or to a host that the route names: one attempt asks one host after the other. */
+export const createSmtpTransport = (o: SmtpTransportOptions): SmtpTransport => {
+  const hops: HopsOptions = {
+    resolver: o.resolver,
+    self: o.self,
+    random: o.random,
+    port: o.port ?? 25,
+    most: o.addresses ?? 5,
+    ...(o.allow === undefined ? undefined : { allow: o.allow }),
+  }
+  const targets: Targets = new WeakMap()
+  return {
+    deliver: (job, signal) => new Delivery({ options: o, hops, targets }, job).run(signal),
+    exchanges: async (domain, signal) => {
+      const found = await hopsOf({ via: 'mx', domain }, hops, signal)
+      return found.ok ? [...new Set(found.hops.map(hop => hop.host))] : []
+    },
+  }
+}
+
+/** Why a message that asks for REQUIRETLS cannot go (RFC 8689 §4.2.1; RFC 8689 §6 registers X.7.30). */
+const insecureRoute: Outcome = {
+  fate: 'failed',
+  phase: 'route',
+  cause: 'REQUIRETLS: the DNS does not vouch for the mail exchangers',
+  status: '5.7.30',
+}
+
+type Targets = WeakMap<Route, Map<string, Target>>
+
+/** One attempt at one job. */
+class Delivery {
+  readonly #o: SmtpTransportOptions
+  readonly #hops: HopsOptions
+  readonly #job: Job
+  readonly #targets: Targets
+  readonly #tally: Tally
+
+  constructor(o: { options: SmtpTransportOptions; hops: HopsOptions; targets: Targets }, job: Job) {
+    this.#o = o.options
+    this.#hops = o.hops
+    this.#targets = o.targets
+    this.#job = job
+    this.#tally = new Tally(job.recipients.length)
+  }
+
+  async run(signal: AbortSignal): Promise<readonly Outcome[]> {
+    let otherwise = unreached
+    try {
+      const found = await hopsOf(this.#job.route, this.#hops, signal)
+      if (!found.ok) return this.#tally.outcomes(found.outcome)
+      if (this.#job.envelope.requireTls && !found.secure) return this.#tally.outcomes(insecureRoute)
+      for (const hop of found.hops) {
+        if (this.#tally.open.length === 0 || signal.aborted || !this.#job.stillOurs()) break
+        await this.#toHop(hop, signal)
+      }
+    } catch (error) {
+      // The one place of this package's transport where an unknown exception becomes a deferral.
+      otherwise = { ...unreached, cause: error instanceof Error ? error.message : String(error) }
+    }
+    return this.#tally.outcomes(otherwise)
+  }
+
+  /** Send what is open to one address, a hundred recipients at a time. */
+  async #toHop(hop: Hop, signal: AbortSignal): Promise<void> {
+    const target = this.#targetOf(hop)
+    if (target === undefined) return this.#noteAll(this.#tally.open, noCredentials)
+    const most = this.#o.recipients ?? 100
+    let left = this.#tally.open
+    // Every turn takes at least one recipient out of `left`.
+    while (left.length > 0 && !signal.aborted && this.#job.stillOurs()) {
+      const chunk = left.slice(0, most)
+      const outcomes = await this.#send(chunk, target, signal)
+      const again = tooMany(chunk, outcomes)
+      chunk.forEach((index, i) => {
+        if (!again.has(index)) this.#tally.note(index, outcomes[i] ?? unreached)
+      })
+      left = [...left.slice(most), ...again]
+      // Nobody is there: the rest of the recipients need not find that out one hundred at a time.
+      if (outcomes.every(isHostDown)) return this.#noteAll(left, outcomes[0] ?? unreached)
+    }
+  }
+
+  /** Once, and once more in clear when TLS was only an opportunity and failed (RFC 7435; never for REQUIRETLS). */
+  async #send(chunk: readonly number[], target: Target, signal: AbortSignal): Promise<readonly Outcome[]> {
+    const mail = this.#mailFor(chunk)
+    const outcomes = await this.#o.client.send(mail, target, signal)
+    const inClear =
+      target.tls.level === 'may' &&
+      outcomes.length > 0 &&
+      outcomes.every(outcome => outcome.phase === 'tls' && outcome.fate === 'deferred') &&
+      !signal.aborted &&
+      this.#job.stillOurs()
+    if (!inClear) return outcomes
+    const tls: TlsNeed = { ...target.tls, level: 'never' }
+    return this.#o.client.send(mail, { ...target, tls }, signal)
+  }
+
+  #noteAll(indexes: readonly number[], outcome: Outcome): void {
+    for (const index of indexes) this.#tally.note(index, outcome)
+  }
+
+  #mailFor(chunk: readonly number[]): Mail {
+    const { envelope, recipients, returnPath, body, stillOurs } = this.#job
+    return {
+      returnPath,
+      recipients: chunk.flatMap(index => {
+        const recipient = recipients[index]
+        return recipient === undefined ? [] : [recipient]
+      }),
+      body,
+      smtputf8: envelope.smtputf8,
+      eightBit: envelope.body,
+      requireTls: envelope.requireTls,
+      stillOurs,
+      ...(envelope.envid === undefined ? undefined : { envid: envelope.envid }),
+      ...(envelope.ret === undefined ? undefined : { ret: envelope.ret }),
+    }
+  }
+
+  /** Undefined when the route names a credential that is not configured. */
+  #targetOf(hop: Hop): Target | undefined {
+    const { route, egress, envelope } = this.#job
+    const named = route.via === 'smtp' || route.via === 'lmtp' ? route : undefined
+    if (named?.credentials !== undefined || egress !== undefined || envelope.requireTls) return this.#newTarget(hop)
+    // The client finds its connections sooner by a target that it has seen before.
+    const known = this.#targets.get(route) ?? new Map<string, Target>()
+    this.#targets.set(route, known)
+    const key = hop.path ?? `${hop.ip} ${hop.host}`
+    const target = known.get(key) ?? this.#newTarget(hop)
+    if (target !== undefined && known.size < targetsPerRoute) known.set(key, target)
+    return target
+  }
+
+  #newTarget(hop: Hop): Target | undefined {
+    const { route, egress, envelope } = this.#job
+    const named = route.via === 'smtp' || route.via === 'lmtp' ? route : undefined
+    const secret = named?.credentials === undefined ? undefined : this.#o.credentials?.(named.credentials)
+    if (named?.credentials !== undefined && secret === undefined) return undefined
+    const need = (this.#o.tls ?? outgoingTls)(route, [hop.host])
+    return {
+      protocol: route.via === 'lmtp' ? 'lmtp' : 'smtp',
+      ...hop,
+      tls: envelope.requireTls ? required(need) : need,
+      ...(named?.implicitTls === undefined ? undefined : { implicitTls: named.implicitTls }),
+      ...(secret === undefined ? undefined : { credentials: secret }),
+      ...egress,
+    }
+  }
+}
+
+/** Targets remembered for one route; a site's route lives as long as the dispatcher knows the site. */
+const targetsPerRoute = 32
+
+/** RFC 8689 §4.2.1: the certificate must be verified; DANE does that already. */
+const required = (need: TlsNeed): TlsNeed =>
+  need.level === 'verify' || need.level === 'dane' ? need : { ...need, level: 'verify', because: 'requiretls' }
+
+/** Those that the peer would take in a transaction of their own, since it took others in this one (RFC 5321 §4.5.3.1.10: 452, and 552 of old servers). */
+const tooMany = (chunk: readonly number[], outcomes: readonly Outcome[]): ReadonlySet<number> => {
+  const again = new Set<number>()
+  if (!outcomes.some(({ fate }) => fate === 'relayed' || fate === 'delivered')) return again
+  chunk.forEach((index, i) => {
+    const outcome = outcomes[i]
+    if (outcome?.phase !== 'rcpt') return
+    const { code, enhanced = '' } = outcome.reply ?? {}
+    if ((code === 452 && (enhanced === '' || enhanced === '4.5.3')) || (code === 552 && /^(5\.5\.3)?$/.test(enhanced)))
+      again.add(index)
+  })
+  return again
+}
+
+const isHostDown = ({ fate, phase }: Outcome): boolean =>
+  (fate === 'deferred' || fate === 'failed') &&
+  (phase === 'connect' || phase === 'banner' || phase === 'ehlo' || phase === 'tls' || phase === 'auth')
+
+const unreached: Outcome = { fate: 'deferred', phase: 'connect', cause: 'no host was reached', status: '4.4.1' }
+const noCredentials: Outcome = {
+  fate: 'deferred',
+  phase: 'route',
+  cause: 'the credentials of the next hop are not configured',
+  status: '4.3.5',
+  notTried: true,
+}
