@@ -1,4 +1,4 @@
-import type { Lease } from '@posthorn/contracts'
+import type { Lease, NewRecipient } from '@posthorn/contracts'
 import { faultOf } from './fault.ts'
 import { formatId } from './ids.ts'
 import type { ClaimedMessage, ClaimOp, DisownOp, PauseOp, RenewOp } from './operation.ts'
@@ -60,10 +60,13 @@ const claimSite = (work: Work, op: ClaimOp, site: string, basket: Basket): numbe
     const due = s.dueOfSite.all(site, priority, batch.now, op.perSite - count) as unknown as DeliveryRow[]
     for (const row of due) {
       if (basket.room.bytes <= 0) break
-      const into = basket.claimed.get(row.message) ?? load(work, row.message, basket)
-      const entry = into === undefined ? undefined : lease(work, op, row)
-      if (entry === undefined) continue
-      into?.deliveries.push(entry)
+      const to = unlessDamaged(() => recipientOf(row))
+      const into = typeof to === 'string' ? to : (basket.claimed.get(row.message) ?? load(work, row.message, basket))
+      if (typeof to === 'string' || typeof into === 'string') {
+        setAside(work, row, typeof into === 'string' ? into : 'its row is damaged')
+        continue
+      }
+      into.deliveries.push(lease(work, op, row, to))
       count++
     }
     if (count >= op.perSite) break
@@ -99,12 +102,7 @@ const serve = (work: Work, site: string): void => {
   else if (s.deleteSite.run(site, batch.now).changes === 0) s.serveSite.run(null, ++counters.turn, site)
 }
 
-const lease = ({ s, batch }: Work, op: ClaimOp, row: DeliveryRow): Entry | undefined => {
-  const to = unlessDamaged(() => recipientOf(row))
-  if (typeof to === 'string') {
-    s.hold.run(to, row.id)
-    return undefined
-  }
+const lease = ({ s, batch }: Work, op: ClaimOp, row: DeliveryRow, to: NewRecipient): Entry => {
   s.lease.run(op.owner, Math.ceil(batch.mono + op.leaseMs), row.id)
   return {
     delivery: row.id,
@@ -115,28 +113,26 @@ const lease = ({ s, batch }: Work, op: ClaimOp, row: DeliveryRow): Entry | undef
   }
 }
 
-/** The message with its content, or nothing when it is damaged; then it is set aside. */
-const load = (work: Work, key: number, { claimed, room, checkSpool }: Basket): ReturnType<Claimed['get']> => {
+type Loaded = NonNullable<ReturnType<Claimed['get']>>
+
+/** The message with its content, or what is wrong with it. */
+const load = (work: Work, key: number, { claimed, room, checkSpool }: Basket): Loaded | string => {
   const { s, batch } = work
   const row = s.message.get(key) as MessageRow | undefined
-  if (row === undefined) return undefined
+  if (row === undefined) return 'its message is missing'
   const fault = damage(work, row, checkSpool)
-  if (typeof fault === 'string') {
-    setAside(work, row, fault)
-    return undefined
-  }
-  const { content, message } = fault
-  const entry = {
+  if (typeof fault === 'string') return fault
+  const entry: Loaded = {
     key,
     nonce: row.nonce,
     arrived: row.arrived,
     size: row.size,
     spooled: row.spooled,
-    message,
-    content: batch.out.push(content) - 1,
+    message: fault.message,
+    content: batch.out.push(fault.content) - 1,
     deliveries: [],
   }
-  room.bytes -= content.byteLength
+  room.bytes -= fault.content.byteLength
   claimed.set(key, entry)
   return entry
 }

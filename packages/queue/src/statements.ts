@@ -25,8 +25,6 @@ const sql = {
   warned: `update delivery set warned = ? where id = ?`,
   wish: `update delivery set wish = ? where id = ?`,
   reroute: `update delivery set site = ? where id = ?`,
-  holdMessage: `update delivery set state = 2, owner = null, lease_until = null, token = token + 1, why = ?
-    where id >= ?2 and id < ?3 and message = ?4`,
   expired: `select id from delivery where state = 1 and lease_until <= ? order by lease_until limit 1000`,
   ownedBy: `select id from delivery where state = 1 and lease_until is not null and owner = ? limit 1000`,
   ownedByOthers: `select id from delivery where state = 1 and lease_until is not null and owner <> ? limit 1000`,

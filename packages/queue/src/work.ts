@@ -84,12 +84,9 @@ export const makeReady = (
 }
 
 /** What is damaged waits for an operator instead of stopping the others. */
-export const setAside = (
-  work: Work,
-  m: { readonly id: number; readonly nonce: number; readonly first: number; readonly total: number },
-  why: string,
-): void => {
-  work.s.holdMessage.run(why, m.first, m.first + m.total, m.id)
-  work.batch.corrupt.push({ id: formatId(m.id, m.nonce), why })
-  record(work, m.id, 'corrupt', { detail: why })
+export const setAside = (work: Work, row: DeliveryRow, why: string): void => {
+  work.s.hold.run(why, row.id)
+  const nonce = work.s.message.get(row.message)?.['nonce'] ?? 0
+  work.batch.corrupt.push({ id: formatId(row.message, nonce as number), why })
+  record(work, row.message, 'corrupt', { rcpt: rcptOf(row), detail: why })
 }
