@@ -57,10 +57,8 @@ export interface Bench {
   readonly network: ScriptedNetwork
   readonly clock: ManualClock
 }
-export const bench = (
-  scripts: readonly (PeerScript | Error | 'never' | string)[],
-  limits: Partial<ClientLimits> = {},
-): Bench => {
+/** A client whose connections meet these peers in turn: scripts, transcripts, errors, or `never` for one that hangs. */
+export const bench = (scripts: readonly (PeerScript | Error | string)[], limits: Partial<ClientLimits> = {}): Bench => {
   const clock = manualClock()
   const network = scriptedNetwork(
     ...(scripts.map(s => (typeof s === 'string' && s !== 'never' ? transcriptPeer(s) : s)) as PeerScript[]),
