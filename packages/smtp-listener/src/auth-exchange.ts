@@ -1,6 +1,7 @@
 import {
   authenticationCancelled,
   authenticationFailure,
+  authenticationLineTooLong,
   authenticationOk,
   badAuthenticationResponse,
   badCredentials,
@@ -55,7 +56,10 @@ export class AuthExchange implements Stage {
     if (line === undefined) return undefined
     this.#due = undefined
     this.#session.desk.service.trace?.(this.#session.id, 'C: ***')
-    if ('fault' in line) return this.#session.faultyLine(line.fault)
+    if ('fault' in line) {
+      if (line.fault === 'too-long') return this.#refused(authenticationLineTooLong)
+      return this.#session.concluded(this.#session.faultyLine(line.fault))
+    }
     const step = this.#step
     if (line.text === '*' || step === undefined || !('next' in step)) return this.#refused(authenticationCancelled)
     const response = decodeBase64(line.text)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { DataReader } from './data-reader.ts'
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1')

@@ -1,4 +1,4 @@
-import { isReply, startMailInput } from '@posthorn/reply'
+import { encodeReply, isReply, startMailInput } from '@posthorn/reply'
 import { stopReply } from '@posthorn/plugin'
 import type { Reply } from '@posthorn/reply'
 import type { Stop } from '@posthorn/plugin'
@@ -14,10 +14,15 @@ const factsOf = (envelope: Envelope): { readonly sender: string; readonly recipi
 })
 
 /** No to DATA: the transaction is over, and a second mail meets every policy again. */
-export const refuseData = (session: Session, envelope: Envelope, stop: Stop): Said => {
-  session.rejected('data', stopReply(stop), factsOf(envelope))
+const refuse = (session: Session, envelope: Envelope, reply: Reply<4 | 5>): Said => {
+  session.rejected('data', reply, factsOf(envelope))
   session.reset()
-  return session.refuse(stop)
+  return encodeReply(reply)
+}
+/** The same from a plugin. */
+export const refuseData = (session: Session, envelope: Envelope, stop: Stop): Said => {
+  if ('hangUp' in stop) session.lastWords()
+  return refuse(session, envelope, stopReply(stop))
 }
 
 /** DATA: the intake may still refuse, with a full disk for one; only then 354 leaves (RFC 5321 §4.1.1.4). */
@@ -30,7 +35,7 @@ export const beginData = (session: Session, envelope: Envelope): Said => {
     authenticated: envelope.user !== undefined,
   })
   const reception = service.intake.begin(envelope.transaction({ origin: service.origin, protocol }))
-  if (isReply(reception)) return refuseData(session, envelope, reception as Reply<4 | 5> as Stop)
+  if (isReply(reception)) return refuse(session, envelope, reception)
   session.enter(new Content(session, envelope, reception))
   return startMailInput
 }

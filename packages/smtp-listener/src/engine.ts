@@ -1,6 +1,6 @@
 import { SMTPServer } from 'smtp-server'
 import { socketWire } from '@posthorn/system'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Endpoint, Wire } from '@posthorn/contracts'
 import type { ListenAt } from './service.ts'
 
@@ -58,7 +58,7 @@ export class Engine extends SMTPServer {
       server.once('error', reject)
       server.listen({ ...at, backlog: BACKLOG }, () => {
         server.off('error', reject)
-        const address = server.address() as AddressInfo | string | null
+        const address = server.address()
         if (address === null || typeof address === 'string') resolve({ host: address ?? '', port: 0 })
         else resolve({ host: address.address, port: address.port })
       })

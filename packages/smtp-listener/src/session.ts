@@ -1,4 +1,5 @@
 import {
+  authenticationLineTooLong,
   banner,
   defer,
   encodeReply,
@@ -11,7 +12,6 @@ import {
   reject,
   sessionTooLong,
   shuttingDown,
-  tlsNotAvailable,
   tooManyErrors,
   wrongProtocol,
 } from '@posthorn/reply'
@@ -28,7 +28,7 @@ import { Link } from './link.ts'
 import { newSessionId } from './session-id.ts'
 import { traced } from './trace.ts'
 import { perform, verbs } from './verbs.ts'
-import type { Desk, Greeting } from './desk.ts'
+import type { Desk } from './desk.ts'
 import type { Envelope } from './envelope.ts'
 import type { LineFault } from './input.ts'
 import type { LinkOwner } from './link.ts'
@@ -233,7 +233,8 @@ export class Session implements LinkOwner {
     this.desk.service.trace?.(this.id, traced(text))
     if (otherProtocol.test(text)) return this.hangUp(wrongProtocol)
     const isAuth = /^auth /i.test(text)
-    if (text.length + 2 > (isAuth ? limits.authLine : limits.commandLine)) return this.error(lineTooLong)
+    if (text.length + 2 > (isAuth ? limits.authLine : limits.commandLine))
+      return this.error(isAuth ? authenticationLineTooLong : lineTooLong)
     const utf8 = this.envelope?.smtputf8 === true
     const parsed = parseCommand(text, { utf8, offered: this.offered, domain })
     if (parsed.ok) {
@@ -282,9 +283,10 @@ export class Session implements LinkOwner {
   enter(stage: Stage): void {
     this.#stage = stage
   }
-  /** A stage is over, with this to say. */
+  /** A stage is over, and with it the transaction if there was one; this is to say. */
   concluded(said: Said): Said {
     this.#stage = undefined
+    this.reset()
     return said
   }
   /** A message was accepted. */

@@ -4,7 +4,7 @@ import { connect as connectTls } from 'node:tls'
 import { createChain, definePlugin, pass, permit } from '@posthorn/plugin'
 import { parseMailbox } from '@posthorn/address'
 import { renderHeaders } from '@posthorn/message'
-import { defer, insufficientStorage, mailboxFull, queuedAs, reject } from '@posthorn/reply'
+import { defer, mailboxFull, queuedAs, reject } from '@posthorn/reply'
 import { socketWire } from '@posthorn/system'
 import { manualClock, seededRandom, type ManualClock, type Subject } from '@posthorn/testkit'
 import { createListener, keepVerdict, type Limits, type Listener, type Service } from '@posthorn/smtp-listener'
@@ -97,7 +97,9 @@ class TestReception implements Reception {
 export const testIntake = (): TestIntake => ({
   taken: [],
   conclude(taken) {
-    return queuedAs(`q${this.taken.indexOf(taken) + 1}`)
+    const reply = queuedAs(`q${this.taken.indexOf(taken) + 1}`)
+    const refused = taken.disposition?.refused
+    return refused === undefined ? reply : taken.transaction.recipients.map((_, i) => refused.get(i) ?? reply)
   },
   onWrite: () => {},
   begin(transaction) {
@@ -239,7 +241,7 @@ export interface World {
   readonly chain: Chain
   readonly trace: string[]
   /** A connection in memory. */
-  dial(): Client
+  dial: () => Client
 }
 
 export const world = async (o: WorldOptions = {}): Promise<World> => {
@@ -250,7 +252,7 @@ export const world = async (o: WorldOptions = {}): Promise<World> => {
   const trace: string[] = []
   const wanted = (o.plugins ?? []).map(p => {
     const plugin = typeof p === 'string' ? plugins[p] : p
-    if (plugin === undefined) throw new Error(`no plugin ${String(p)}`)
+    if (plugin === undefined) throw new Error(`no plugin ${JSON.stringify(p)}`)
     return plugin
   })
   const chain = await createChain([addresses, ...wanted], {
