@@ -70,7 +70,7 @@ const reasons: Readonly<Record<string, SubmitReason>> = {
 }
 
 /** Node's names for certificates that do not do. */
-const isCertificate = (code: string): boolean => /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS|ERR_SSL|EPROTO/.test(code)
+const isCertificate = (code: string): boolean => /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS|ERR_SSL|^EPROTO$/.test(code)
 
 const reasonOf = (e: SmtpFailure): SubmitReason => {
   if (isCertificate(e.originalCode ?? e.code ?? '')) return 'tls'
