@@ -6,6 +6,7 @@ import { Idle } from './idle.ts'
 import { LeaseKeeper } from './leases.ts'
 import { settingsOf } from './options.ts'
 import type { DispatcherOptions, Settings } from './options.ts'
+import type { Parcel } from './parcel.ts'
 import { Reporter } from './reporter.ts'
 import { Runner } from './runner.ts'
 import { Settler } from './settler.ts'
@@ -81,7 +82,11 @@ class QueueDispatcher implements Dispatcher {
     this.#sites = new Sites(settings.concurrency)
     this.#settler = new Settler({ queue, clock, journal, parallel: parallelSettles })
     const shared = { queue, clock, journal, random, settler: this.#settler, life: settings.life, idle: this.#idle }
-    const close = this.#stock.close.bind(this.#stock)
+    const close = (parcel: Parcel): void => {
+      this.#stock.close(parcel)
+      this.#runner.nudge()
+      this.#roomMade('stock')
+    }
     const reporter = new Reporter({ ...shared, hostname: o.hostname, prepareReport: o.prepareReport, close })
     this.#concluder = new Concluder({ ...shared, reporter, close })
     this.#runner = new Runner({

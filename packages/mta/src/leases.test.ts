@@ -130,6 +130,27 @@ describe('settling', () => {
   })
 })
 
+describe('a store that is slow to settle', () => {
+  it('slows attempts down when memory is short, and everything ends all the same', async () => {
+    const s = await station({ held: 16, perClaim: 8 })
+    const settle = s.queue.settle.bind(s.queue)
+    s.queue.settle = async batch => {
+      await s.clock.sleep(1000)
+      return settle(batch)
+    }
+    for (let i = 0; i < 100; i++) await s.post({ [`u${i}@t${i % 3}.example`]: `mx:t${i % 3}.example` })
+    await s.dispatcher.start()
+    let most = 0
+    for (let i = 0; i < 50; i++) {
+      most = Math.max(most, s.dispatcher.stats().held)
+      await s.clock.advance(1000)
+    }
+    expect(most).toBeLessThanOrEqual(16)
+    expect(await s.left()).toBe(0)
+    expect(s.mx.jobs).toHaveLength(100)
+  })
+})
+
 describe('draining', () => {
   it('gives back what waits at once and lets attempts end', async () => {
     const s = await station({ concurrency: { start: 1, perSite: 1 } })

@@ -76,6 +76,12 @@ export class Runner {
     this.#schedule()
   }
 
+  /** Something was settled: sites that wait for the store to keep up may go on. */
+  nudge(): void {
+    const { remote, local } = this.#o.sites
+    if (remote.ready.size > 0 || local.ready.size > 0) this.#schedule()
+  }
+
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true

@@ -22,8 +22,9 @@ export const defaultConcurrency: Concurrency = { start: 5, perSite: 20, total: 2
 
 /** How long what `egress` said of a site holds, monotonic ms. */
 const egressLifetime = 60_000
-/** After which a site with nothing to do is forgotten; longer than the longest pause, so that a dead one stays known. */
-const idleLifetime = 3 * 3_600_000
+/** After which a site with nothing to do is forgotten; a dead one later, since its pauses are longer than that. */
+const idleLifetime = 10 * 60_000
+const deadLifetime = 3 * 3_600_000
 
 /** The sites that this dispatcher has to do with, and the lanes and pools that bound them. */
 export class Sites {
@@ -81,7 +82,8 @@ export class Sites {
   sweep(now: number): void {
     const used = new Set<Lane>()
     for (const [key, site] of this.#byKey) {
-      if (site.running === 0 && site.waitingClaims === 0 && now - site.lastUsed > idleLifetime) this.#byKey.delete(key)
+      const lifetime = site.pauses > 0 ? deadLifetime : idleLifetime
+      if (site.running === 0 && site.waitingClaims === 0 && now - site.lastUsed > lifetime) this.#byKey.delete(key)
       else used.add(site.lane)
     }
     for (const [name, lane] of this.#lanes) if (!used.has(lane) && lane.running === 0) this.#lanes.delete(name)
