@@ -1,0 +1,204 @@
+import { describe, expect, test } from 'vitest'
+import type { Inject, Injection, QueueId } from '@posthorn/contracts'
+import { createInject, parseSite, prepareReport, resolveRecipients, siteOf } from '@posthorn/intake'
+import { utf8 } from '@posthorn/message'
+import type { SiteKey } from '@posthorn/contracts'
+import { reject } from '@posthorn/reply'
+import { box, claims, failing, plugin, storeError, textOf, worldOf } from './setup.ts'
+
+async function* chunks(...texts: readonly string[]): AsyncGenerator<Uint8Array> {
+  for (const text of texts) yield utf8(text)
+}
+const injection = (bytes: AsyncIterable<Uint8Array>, more: Partial<Injection> = {}): Injection => ({
+  origin: 'api',
+  sender: box('app@example.org'),
+  recipients: [{ to: box('bob@example.net'), destination: { transport: 'mx', arg: 'example.net' } }],
+  bytes,
+  ...more,
+})
+
+describe('a message put in from inside', () => {
+  test('goes the road of every other: stamp, seal, trace field, commit', async () => {
+    const { options, queue, events } = await worldOf([
+      plugin('a', { stamp: () => ({ prepend: [['X-Stamp', 's']] }), seal: () => ({ prepend: [['X-Seal', 's']] }) }),
+    ])
+    const id = await createInject(options)(injection(chunks('Subject: a', '\r', '\n\r\n', 'te', 'xt\r\n')))
+    const [claim] = await claims(queue)
+    expect(claim).toMatchObject({ id, envelope: { origin: 'api', body: '7bit', smtputf8: false } })
+    expect((await textOf(claim)).split('\r\n')).toEqual([
+      `Received: by mx.example.org (Posthorn) id ${id};`,
+      '\tThu, 01 Jan 2026 00:00:00 +0000',
+      'X-Seal: s',
+      'X-Stamp: s',
+      'Subject: a',
+      '',
+      'text',
+      '',
+    ])
+    expect(events).toMatchObject([{ name: 'message.received', id, origin: 'api' }])
+  })
+
+  test('byte by byte is the same', async () => {
+    const { options, queue } = await worldOf()
+    await createInject(options)(injection(chunks(...'Subject: a\r\nTo: b\r\n\r\ntext\r\n'.split(''))))
+    expect((await textOf((await claims(queue))[0])).endsWith('\r\nSubject: a\r\nTo: b\r\n\r\ntext\r\n')).toBe(true)
+  })
+
+  test('without an empty line gets one', async () => {
+    const { options, queue } = await worldOf()
+    await createInject(options)(injection(chunks('Subject: a\r\n')))
+    expect((await textOf((await claims(queue))[0])).endsWith('\r\nSubject: a\r\n\r\n')).toBe(true)
+  })
+
+  test('says what it needs of the next hop', async () => {
+    const { options, queue } = await worldOf()
+    const inject = createInject(options)
+    await inject(injection(chunks('Subject: a\r\n\r\ngrün\r\n')))
+    await inject(injection(chunks('Subject: grün\r\n\r\n')))
+    await inject(injection(chunks('Subject: a\r\n\r\n'), { sender: box('grün@example.org') }))
+    expect((await claims(queue)).map(({ envelope: e }) => [e.body, e.smtputf8])).toEqual([
+      ['8bitmime', false],
+      ['8bitmime', true],
+      ['7bit', true],
+    ])
+  })
+
+  test.each([
+    ['is too large', ['Subject: a\r\n\r\n', 'x'.repeat(1001)], /over 1000 octets/],
+    ['has too large a header section', ['X: y\r\n'.repeat(40)], /header section is over 200/],
+    ['has a bare LF', ['Subject: a\r\n\r\nx\ny'], /CR or LF/],
+    ['has a bare CR', ['Subject: a\r\n\r\nx\r', 'y'], /CR or LF/],
+    ['ends in a CR', ['Subject: a\r\n\r\nx\r'], /CR or LF/],
+  ])('that %s is not taken, and nothing of it is kept', async (_, texts, expected) => {
+    const { options, queue } = await worldOf()
+    const inject = createInject({ ...options, limits: { headers: 200, message: 1000 } })
+    await expect(inject(injection(chunks(...texts)))).rejects.toThrow(expected)
+    expect(await claims(queue)).toEqual([])
+  })
+
+  test('without recipients, past a failing plugin or into a failing store is not taken', async () => {
+    const { options, queue } = await worldOf([plugin('bad', { seal: () => Promise.reject(new Error('x')) })])
+    const take = (inject: Inject, more: Partial<Injection> = {}): Promise<QueueId> =>
+      inject(injection(chunks('A: b\r\n\r\n'), more))
+    await expect(take(createInject(options), { recipients: [] })).rejects.toThrow('needs a recipient')
+    await expect(take(createInject(options))).rejects.toThrow('seal failed in bad')
+    await expect(
+      take(createInject({ ...(await worldOf()).options, queue: failing(queue, 'end', storeError(true)) })),
+    ).rejects.toThrow('disk full')
+    expect(await claims(queue)).toEqual([])
+  })
+})
+
+describe('a report', () => {
+  const bytes = utf8('Subject: bounce\r\n\r\ntext\r\n')
+  const report = { bytes, smtputf8: false, body: '7bit' as const, about: 'Q1' as QueueId, to: box('alice@example.com') }
+
+  test('is routed, stamped and sealed, and has the null sender whatever plugins say', async () => {
+    const { options } = await worldOf([
+      plugin('way', { resolve: ({ to }) => ({ transport: 'mx', arg: to.domain }) }),
+      plugin('srs', { stamp: () => ({ returnPath: box('evil@example.org'), prepend: [['X', 'y']] }) }),
+    ])
+    const { id, message, body } = await prepareReport(report, options)
+    expect(message).toMatchObject({
+      envelope: { origin: 'bounce', returnPath: null, smtputf8: false, body: '7bit' },
+      recipients: [{ to: report.to, site: 'mx:example.com', notify: 'never', returnPath: null }],
+      facts: expect.stringContaining('{"about":"Q1"'),
+    })
+    const head = Buffer.from(message.head ?? []).toString()
+    expect(head).toContain(`id ${id};`)
+    expect(head.endsWith('X: y\r\nSubject: bounce\r\n\r\n')).toBe(true)
+    expect(Buffer.from(body).toString()).toBe('text\r\n')
+  })
+
+  test('for somebody who does not exist goes to our postmaster', async () => {
+    const { options } = await worldOf([
+      plugin('users', {
+        resolve: ({ to }) => (to.local === 'postmaster' ? { mailbox: 'root' } : reject(550, '5.1.1', 'No')),
+      }),
+    ])
+    const { message } = await prepareReport(report, options)
+    expect(message).toMatchObject({ recipients: [{ to: box('postmaster@mx.example.org'), site: 'local:root' }] })
+    expect(message.held).toBeUndefined()
+  })
+
+  test('that not even the postmaster can get is held, and never bounces', async () => {
+    const { options } = await worldOf()
+    const { message } = await prepareReport(report, options)
+    expect(message).toMatchObject({
+      held: 'a report that nobody can get: no such mailbox',
+      recipients: [{ notify: 'never' }],
+    })
+  })
+
+  test('is tried again when a plugin fails', async () => {
+    const { options } = await worldOf([plugin('bad', { resolve: () => Promise.reject(new Error('x')) })])
+    await expect(prepareReport(report, options)).rejects.toThrow('resolve failed in bad')
+  })
+})
+
+describe('recipients that no client named', () => {
+  const ask = async (resolve: Parameters<typeof plugin>[1]['resolve'], name = 'a@example.org') => {
+    const { chain } = await worldOf(resolve ? [plugin('r', { resolve })] : [])
+    return resolveRecipients([{ to: box(name) }], { chain, hostname: 'h', origin: 'list', sender: null, session: 's' })
+  }
+
+  test('expand as far as they go, with the return path of what they came through, each once', async () => {
+    const owner = box('owner@example.org')
+    const result = await ask(({ to }) =>
+      to.local === 'a'
+        ? {
+            expand: [
+              { to: box('b@x.example') },
+              { to: box('c@x.example'), returnPath: null },
+              { to: box('b@x.example') },
+            ],
+            returnPath: owner,
+            keep: 'a',
+          }
+        : { mailbox: to.local },
+    )
+    expect(result).toEqual({
+      ok: true,
+      goesTo: [
+        { to: box('a@example.org'), destination: { mailbox: 'a' } },
+        { to: box('b@x.example'), destination: { mailbox: 'b' }, returnPath: owner },
+        { to: box('c@x.example'), destination: { mailbox: 'c' }, returnPath: null },
+      ],
+    })
+  })
+
+  test('that expand without end are given up', async () => {
+    const endless = await ask(({ to }) => ({ expand: [{ to: box(`${to.local}x@example.org`) }] }))
+    expect(endless).toMatchObject({ ok: false, permanent: false })
+    const many = Array.from({ length: 1001 }, (_, i) => ({ to: box(`m${i}@example.org`) }))
+    expect(await ask(() => ({ expand: many }))).toMatchObject({ ok: false, permanent: false })
+  })
+
+  test('lose members that do not exist, but not all of them', async () => {
+    const some = await ask(({ to }) =>
+      to.local === 'a'
+        ? { expand: [{ to: box('b@x.example') }, { to: box('no@x.example') }] }
+        : to.local === 'b'
+          ? { mailbox: 'b' }
+          : undefined,
+    )
+    expect(some).toMatchObject({ ok: true, goesTo: [{ destination: { mailbox: 'b' } }] })
+    const none = await ask(({ to }) => (to.local === 'a' ? { expand: [{ to: box('no@x.example') }] } : undefined))
+    expect(none).toMatchObject({ ok: false, permanent: true })
+  })
+})
+
+test('a site key says transport and argument, and both come back', () => {
+  const keys = [
+    [{ mailbox: 'bob' }, 'local:bob'],
+    [{ transport: 'mx', arg: 'example.org' }, 'mx:example.org'],
+    [{ transport: 'smtp', arg: '2001:db8::1:25' }, 'smtp:2001:db8::1:25'],
+    [{ transport: 'trap', arg: '' }, 'trap:'],
+  ] as const
+  for (const [destination, key] of keys) {
+    expect(siteOf(destination)).toBe(key)
+    const { transport, arg } = parseSite(key as SiteKey)
+    expect(`${transport}:${arg}`).toBe(key)
+  }
+  expect(parseSite('smtp:2001:db8::1:25' as SiteKey)).toEqual({ transport: 'smtp', arg: '2001:db8::1:25' })
+})
