@@ -1,1 +1,5 @@
-export {}
+export { createLab } from './lab.ts'
+export type { Lab, LabEvent, LabOptions } from './lab.ts'
+export type { Organisation, OrganisationPlan } from './organisation.ts'
+export { createLabNetwork } from './lab-network.ts'
+export type { LabNetwork, Serve } from './lab-network.ts'

@@ -3,7 +3,7 @@ import { parseDomain, parseMailbox } from '@posthorn/address'
 import type { Plugin } from '@posthorn/plugin'
 import { duration, size } from './units.ts'
 
-const time = (fallback: string): z.ZodType<number, string | number | undefined> =>
+const time = (fallback: string) =>
   z
     .union([z.string(), z.number()])
     .default(fallback)
@@ -11,7 +11,7 @@ const time = (fallback: string): z.ZodType<number, string | number | undefined> 
       (text, at) =>
         duration(text) ?? fail(at, `${JSON.stringify(text)} is not a duration such as "30s", "5m", "4h" or "5d"`),
     )
-const octets = (fallback: string): z.ZodType<number, string | number | undefined> =>
+const octets = (fallback: string) =>
   z
     .union([z.string(), z.number()])
     .default(fallback)
@@ -62,13 +62,14 @@ const isPlugin = (x: unknown): x is Plugin =>
 const plugin = z.custom<Plugin>(isPlugin, {
   error: 'is not a plugin: call its factory, as in greylist({ delay: "5m" })',
 })
-const services = ['mx', 'submission', 'submissions', 'lmtp'] as const
+/** The listening services of a stack. */
+export const serviceNames = ['mx', 'submission', 'submissions', 'lmtp'] as const
 const pluginEntry = z.union([
   plugin,
   z.strictObject({
     use: plugin,
     /** The services that ask it; all when absent. Hooks of queue and delivery are asked for every message. */
-    on: z.array(z.enum(services)).optional(),
+    on: z.array(z.enum(serviceNames)).optional(),
     /** Go on when it fails, instead of deferring the transaction. */
     onError: z.literal('pass').optional(),
   }),
@@ -102,7 +103,7 @@ export const schema = z.strictObject({
     .union([
       z.literal('maildir'),
       z.strictObject({
-        lmtp: z.union([z.strictObject({ host: z.string(), port }), z.strictObject({ path: z.string() })]),
+        lmtp: z.strictObject({ host: z.string(), port: port.default(24) }),
         recipients: z.enum(['listed', 'any']).default('listed'),
       }),
     ])
@@ -159,4 +160,4 @@ export const schema = z.strictObject({
 export type ConfigInput = z.input<typeof schema>
 /** The configuration with defaults filled in, durations in ms and sizes in octets. */
 export type Config = z.output<typeof schema>
-export type ServiceName = (typeof services)[number]
+export type ServiceName = (typeof serviceNames)[number]

@@ -1,0 +1,53 @@
+import { existsSync } from 'node:fs'
+import { registerHooks } from 'node:module'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { checkConfig, ConfigError, type Config } from '@posthorn/stack'
+import { developmentConfig } from './development.ts'
+import { Failure } from './failure.ts'
+
+/** What a run goes by. */
+export interface Settings {
+  readonly config: Config
+  readonly state: string
+  /** No configuration file was given. */
+  readonly development: boolean
+}
+
+// A configuration may live anywhere; the packages it imports are those of this program.
+registerHooks({
+  resolve(specifier, context, next) {
+    if (!specifier.startsWith('@posthorn/')) return next(specifier, context)
+    try {
+      return next(specifier, context)
+    } catch {
+      return next(specifier, { ...context, parentURL: import.meta.url })
+    }
+  },
+})
+
+/** Load and check a configuration file. Throws Failure with everything that is wrong with it. */
+export const loadConfig = async (file: string): Promise<Config> => {
+  const path = resolve(file)
+  if (!existsSync(path)) throw new Failure(`there is no configuration file ${path}`)
+  let module: { readonly default?: unknown }
+  try {
+    module = (await import(pathToFileURL(path).href)) as { readonly default?: unknown }
+  } catch (error) {
+    throw new Failure(`${path} can't be loaded: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  if (module.default === undefined) throw new Failure(`${path} has no default export; it should say: export default defineConfig({ … })`)
+  try {
+    return checkConfig(module.default)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    throw new Failure(`${path} is refused:\n${error.problems.map(p => `  ${p.path}: ${p.message}`).join('\n')}`)
+  }
+}
+
+/** The settings that the options name: a file, or development mode. */
+export const loadSettings = async (o: { readonly config?: string; readonly state?: string; readonly send?: boolean }): Promise<Settings> => {
+  const development = o.config === undefined
+  const config = o.config === undefined ? checkConfig(developmentConfig(o.send === true)) : await loadConfig(o.config)
+  return { config, development, state: resolve(o.state ?? config.state) }
+}

@@ -1,0 +1,67 @@
+import { runStack, type ListenerAddress } from '@posthorn/stack'
+import { prepareDevelopmentUser, type DevelopmentUser } from './development-user.ts'
+import { serveControl, socketPath, type Control } from './control.ts'
+import { removeRunning, writeRunning } from './running.ts'
+import { loadSettings, type Settings } from './settings.ts'
+import { terminal, type Terminal } from './terminal.ts'
+
+export interface StartOptions {
+  readonly config?: string
+  readonly state?: string
+  readonly json?: boolean
+  readonly send?: boolean
+}
+
+/** `posthorn start`: run until SIGTERM or SIGINT. */
+export const start = async (o: StartOptions): Promise<void> => {
+  const settings = await loadSettings(o)
+  const { state } = settings
+  const out = terminal(o.json === true)
+  let control: Control | undefined
+  await runStack(settings.config, {
+    state,
+    logTo: process.stdout,
+    json: o.json === true,
+    onReady: async (listeners, stack) => {
+      const user = settings.development ? await prepareDevelopmentUser(stack.users, state) : undefined
+      const path = socketPath(state)
+      control = await serveControl(path, stack.queue)
+      writeRunning(state, { pid: process.pid, control: path, listeners })
+      out.value({ event: 'ready', pid: process.pid, listeners })
+      if (!out.json) welcome(out, settings, listeners, user)
+    },
+    onStop: async () => {
+      // The command must not find a server that is about to go.
+      removeRunning(state)
+      await control?.close()
+    },
+  })
+}
+
+const welcome = (
+  out: Terminal,
+  { development, config, state }: Settings,
+  listeners: Readonly<Record<string, ListenerAddress>>,
+  user: DevelopmentUser | undefined,
+): void => {
+  const place = (l: ListenerAddress): string => ('path' in l ? l.path : `${l.host}:${l.port}`)
+  const note: Readonly<Record<string, string>> = { submission: 'STARTTLS, then log in', submissions: 'TLS from the start, then log in' }
+  out.line(out.bold(`Posthorn is running${development ? ' in development mode' : ''} as ${config.hostname}; its state is in ${state}`))
+  if (development && config.outbound === 'trap') out.line('Mail for other domains goes into a trap and never leaves this machine (--send lets it out).')
+  out.line()
+  for (const [name, l] of Object.entries(listeners)) out.line(`  ${name.padEnd(12)} ${place(l).padEnd(18)} ${out.dim(note[name] ?? '')}`)
+  if (user !== undefined) {
+    const submission = listeners['submission']
+    out.line(`  ${'user'.padEnd(12)} ${user.name}   password ${out.bold(user.password)}`)
+    out.line('\nIn another terminal, send a first message and read it:\n')
+    const here = state === `${process.cwd()}/var` ? '' : ` --state ${state}`
+    out.line(`  npx posthorn send --to ${user.name} --subject Hello --text "My first mail"${here}`)
+    out.line(`  npx posthorn mail list ${user.name}${here}`)
+    out.line(`  npx posthorn mail show ${user.name} 1${here}`)
+    if (submission !== undefined && 'port' in submission) {
+      out.line('\nOr with any other client, such as:\n')
+      out.line(`  swaks --server 127.0.0.1:${submission.port} -tls -au ${user.name} -ap ${user.password} --to ${user.name}`)
+    }
+  }
+  out.line(`\nStop it with Ctrl-C.\n`)
+}

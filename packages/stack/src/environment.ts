@@ -1,0 +1,20 @@
+import type { Clock, Journal, KeyValue, Network, Queue, Random, Resolver } from '@posthorn/contracts'
+
+/** The queue with the key-value store beside it. */
+export type Store = Queue & { keyValue(namespace: string): KeyValue }
+
+/** What a stack takes from outside. Whatever is absent is the operating system's; the lab and the tests bring their own. */
+export interface Environment {
+  readonly clock: Clock
+  readonly random: Random
+  readonly network: Network
+  readonly resolver: Resolver
+  readonly journal: Journal
+  readonly store: Store
+  /** The port of other people's servers: 25, but in a laboratory. */
+  readonly smtpPort: number
+  /** Whether an address found in the DNS may be dialled; loopback is not, but in a laboratory. */
+  readonly allowAddress: (ip: string) => boolean
+  /** False: nothing listens on the system's network; sessions come by `serve`. */
+  readonly listen: boolean
+}

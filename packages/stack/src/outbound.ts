@@ -1,0 +1,99 @@
+import { networkInterfaces } from 'node:os'
+import { definePlugin, type Plugin } from '@posthorn/plugin'
+import type { Mailbox } from '@posthorn/address'
+import type { Outcome, TlsNeed, Transport } from '@posthorn/contracts'
+import { findExchanges } from '@posthorn/dns'
+import { createMaildirTransport, createTrapTransport, type MaildirTransport } from '@posthorn/mda'
+import { createSmtpTransport, type SmtpTransport } from '@posthorn/mta'
+import { createClient, type SmtpClient } from '@posthorn/smtp-client'
+import type { Directories } from './directories.ts'
+import type { Environment } from './environment.ts'
+import type { Config } from './schema.ts'
+import { readSecret } from './secret.ts'
+
+/** Every way a message can leave the queue. */
+export interface Outbound {
+  readonly client: SmtpClient
+  readonly smtp: SmtpTransport
+  readonly local: MaildirTransport
+  /** Ask the next hop of an address whether it would take mail for it. */
+  readonly probe: (rcpt: Mailbox, signal: AbortSignal) => Promise<Outcome>
+  /** By the names that site keys use. */
+  readonly transports: Readonly<Record<string, Transport>>
+  /** Adds what the site key of a smarthost does not say: TLS and credentials. */
+  readonly plugins: readonly Plugin[]
+}
+
+const credentialName = 'smarthost'
+
+/** The addresses of this machine, so that mail which would come back to us is not sent. */
+const ownAddresses = (): readonly string[] =>
+  Object.values(networkInterfaces()).flatMap(list => (list ?? []).map(address => address.address))
+
+export const createOutbound = (
+  config: Config,
+  at: Directories,
+  env: Pick<Environment, 'clock' | 'random' | 'network' | 'resolver' | 'journal'> & Partial<Pick<Environment, 'smtpPort' | 'allowAddress'>>,
+): Outbound => {
+  const { clock, random, network, resolver, journal } = env
+  const { hostname } = config
+  const smarthost = typeof config.outbound === 'object' ? config.outbound.smarthost : undefined
+  const login =
+    smarthost?.user === undefined || smarthost.password === undefined
+      ? undefined
+      : { user: smarthost.user, password: readSecret('outbound.smarthost.password', smarthost.password) }
+  const client = createClient({ network, clock, hostname, journal })
+  const smtp = createSmtpTransport({
+    client,
+    resolver,
+    random,
+    self: { names: [hostname], addresses: env.smtpPort === undefined ? ownAddresses() : [] },
+    credentials: name => (name === credentialName ? login : undefined),
+    ...(env.smtpPort === undefined ? {} : { port: env.smtpPort }),
+    ...(env.allowAddress === undefined ? {} : { allow: env.allowAddress }),
+  })
+  const local = createMaildirTransport({ root: at.mail, clock, random, hostname })
+  const trap = createTrapTransport({ path: at.trap, clock, random, hostname })
+  return {
+    client,
+    smtp,
+    local,
+    probe: (rcpt, signal) => probe(rcpt, { client, hop: smarthost, signal, ...env }),
+    transports: { mx: smtp, smtp, lmtp: smtp, local, trap },
+    plugins: smarthost === undefined ? [] : [smarthostRoute(smarthost, login !== undefined)],
+  }
+}
+
+/** One host is asked, the best one: a probe informs, it does not deliver. */
+const probe = async (
+  rcpt: Mailbox,
+  o: Pick<Environment, 'resolver' | 'random'> & Partial<Pick<Environment, 'smtpPort' | 'allowAddress'>> & { readonly client: SmtpClient; readonly hop: { readonly host: string; readonly port: number } | undefined; readonly signal: AbortSignal },
+): Promise<Outcome> => {
+  const opportunistic = (name: string): TlsNeed => ({ level: 'may', names: [name], because: 'opportunistic' })
+  if (o.hop !== undefined) return o.client.probe(rcpt, { protocol: 'smtp', ...o.hop, tls: opportunistic(o.hop.host) }, o.signal)
+  const found = await findExchanges(o.resolver, rcpt.domain, { self: { names: [], addresses: [] }, random: o.random, ...(o.allowAddress && { allow: o.allowAddress }) }, o.signal)
+  if (!found.ok) return { fate: found.permanent ? 'failed' : 'deferred', phase: 'dns', cause: found.cause, status: found.status }
+  const [best] = found.hosts
+  const ip = best?.addresses[0]
+  if (best === undefined || ip === undefined) return { fate: 'deferred', phase: 'dns', cause: 'no address', status: '4.4.3' }
+  return o.client.probe(rcpt, { protocol: 'smtp', host: best.name, ip, port: o.smtpPort ?? 25, tls: opportunistic(best.name) }, o.signal)
+}
+
+const smarthostRoute = (
+  hop: { readonly host: string; readonly port: number; readonly tls?: 'never' | 'may' | 'encrypt' | 'verify' | undefined; readonly implicitTls?: boolean | undefined },
+  hasLogin: boolean,
+): Plugin => {
+  const site = `smtp:${hop.host}:${hop.port}`
+  const route = {
+    via: 'smtp',
+    host: hop.host,
+    port: hop.port,
+    ...(hop.tls === undefined ? {} : { tls: hop.tls }),
+    ...(hop.implicitTls === undefined ? {} : { implicitTls: hop.implicitTls }),
+    ...(hasLogin ? { credentials: credentialName } : {}),
+  } as const
+  return definePlugin({
+    name: 'smarthost-route',
+    setup: () => ({ route: { order: 'late', run: (_recipient, delivery) => (delivery.site === site ? route : undefined) } }),
+  })
+}

@@ -1,0 +1,34 @@
+import type { Certificates, Intake } from '@posthorn/contracts'
+import type { Users } from '@posthorn/msa'
+import type { Limits, Service } from '@posthorn/smtp-listener'
+import type { Chains } from './chains.ts'
+import type { Config, ServiceName } from './schema.ts'
+
+/** What answers on each listening service. */
+export const servicesOf = (
+  config: Config,
+  parts: {
+    readonly chains: Chains
+    readonly users: Users
+    readonly certificates: Certificates
+    readonly intakes: { readonly mx: Intake; readonly submission: Intake; readonly lmtp: Intake }
+  },
+): Readonly<Record<ServiceName, Service>> => {
+  const { chains, users, certificates, intakes } = parts
+  const limits: Partial<Limits> = {
+    messageBytes: config.limits.messageSize,
+    headerBytes: config.limits.headerSize,
+    recipients: config.limits.recipients,
+    sessions: config.limits.connections,
+    sessionsPerClient: config.limits.connectionsPerAddress,
+  }
+  const common = { hostname: config.hostname, limits }
+  const submission = { ...common, origin: 'submission', protocol: 'smtp', chain: chains.submission, intake: intakes.submission, authenticator: users } as const
+  // TLS state of one listener never serves another: each has its own.
+  return {
+    mx: { ...common, name: 'mx', origin: 'mx', protocol: 'smtp', chain: chains.mx, intake: intakes.mx, tls: { certificates } },
+    submission: { ...submission, name: 'submission', tls: { certificates } },
+    submissions: { ...submission, name: 'submissions', tls: { certificates }, implicitTls: true },
+    lmtp: { ...common, name: 'lmtp', origin: 'lmtp', protocol: 'lmtp', chain: chains.lmtp, intake: intakes.lmtp, tls: { certificates } },
+  }
+}

@@ -1,0 +1,78 @@
+// Holds the documents to the code: what can rot is checked here. Run by `npm run docs:check`.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+
+const root = resolve(import.meta.dirname, '..')
+const read = (file: string): string => readFileSync(join(root, file), 'utf8')
+const faults: string[] = []
+const fault = (file: string, text: string): void => void faults.push(`${file}: ${text}`)
+
+const walk = (dir: string): readonly string[] =>
+  readdirSync(join(root, dir), { withFileTypes: true }).flatMap(entry => {
+    const path = join(dir, entry.name)
+    if (entry.name === 'node_modules' || entry.name === 'dist' || entry.name === 'var') return []
+    return entry.isDirectory() ? walk(path) : [path]
+  })
+const sources = [...walk('packages'), ...walk('apps')].filter(f => /\/src\/.*\.ts$/.test(f) && !/\.test(-d)?\.ts$/.test(f))
+const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...walk('docs'), ...walk('packages').filter(f => f.endsWith('README.md'))].filter(
+  f => f.endsWith('.md') && existsSync(join(root, f)),
+)
+
+/** Every relative link leads to a file. */
+const checkLinks = (): void => {
+  for (const file of documents)
+    for (const [, target] of read(file).matchAll(/\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)/g))
+      if (target !== undefined && !existsSync(resolve(root, dirname(file), target))) fault(file, `links to ${target}, which is not there`)
+}
+
+/** docs/rfc.md has a row for each RFC that the code cites, and each row's files cite it. */
+const checkRfcs = (): void => {
+  const file = 'docs/rfc.md'
+  const cited = new Map<string, Set<string>>()
+  for (const source of sources)
+    for (const [, number] of read(source).matchAll(/RFC (\d{3,5})/g)) {
+      if (number !== undefined) cited.set(number, (cited.get(number) ?? new Set()).add(source))
+    }
+  const listed = new Set<string>()
+  for (const [, number, , state, files] of read(file).matchAll(/^\| (\d{3,5}) \| ([^|]*) \| ([^|]*) \| ([^|]*) \|/gm)) {
+    if (number === undefined || files === undefined) continue
+    listed.add(number)
+    if (!/^(Yes|Partial|No)\b/.test(state ?? '')) fault(file, `RFC ${number}: says neither Yes, Partial nor No`)
+    const named = [...files.matchAll(/`([^`]+)`/g)].map(m => m[1] ?? '')
+    if (named.length === 0 && !/^No\b/.test(state ?? '')) fault(file, `RFC ${number}: names no file`)
+    for (const name of named)
+      if (!existsSync(join(root, name))) fault(file, `RFC ${number}: ${name} is not there`)
+      else if (!read(name).includes(`RFC ${number}`)) fault(file, `RFC ${number}: ${name} does not cite it`)
+  }
+  for (const [number, by] of cited) if (!listed.has(number)) fault(file, `has no row for RFC ${number}, cited by ${[...by][0]}`)
+}
+
+/** docs/hooks.md has a section for each hook, in the order of the hook map. */
+const checkHooks = (): void => {
+  const map = /export interface HookMap \{([\s\S]*?)\n\}/.exec(read('packages/plugin/src/hooks.ts'))?.[1] ?? ''
+  const hooks = [...map.matchAll(/^ {2}(\w+): /gm)].map(m => m[1])
+  const described = [...read('docs/hooks.md').matchAll(/^\| `(\w+)` \|/gm)].map(m => m[1])
+  if (hooks.join() !== described.join()) fault('docs/hooks.md', `describes ${described.join(', ')}; the hook map has ${hooks.join(', ')}`)
+}
+
+/** Paths of source files named in the documents exist. */
+const checkPaths = (): void => {
+  for (const file of documents)
+    for (const [, path] of read(file).matchAll(/`((?:packages|apps|test|scripts|docs)\/[\w./-]+)`/g))
+      if (path !== undefined && !existsSync(join(root, path))) fault(file, `names ${path}, which is not there`)
+}
+
+/** README's table names every package with the layer that its manifest gives. */
+const checkPackages = (): void => {
+  const text = read('README.md')
+  for (const dir of readdirSync(join(root, 'packages'))) {
+    const manifest = JSON.parse(read(`packages/${dir}/package.json`)) as { name: string; posthorn: { layer: number } }
+    if (!text.includes(`| ${manifest.posthorn.layer} | [\`${manifest.name}\`](packages/${dir}) |`)) fault('README.md', `has no row "| ${manifest.posthorn.layer} | [\`${manifest.name}\`](packages/${dir}) |"`)
+    if (!existsSync(join(root, 'packages', dir, 'README.md'))) fault(`packages/${dir}`, 'has no README.md')
+  }
+}
+
+for (const check of [checkLinks, checkRfcs, checkHooks, checkPaths, checkPackages]) check()
+for (const line of faults) console.error(line)
+console.log(faults.length === 0 ? `${documents.length} documents agree with the code` : `${faults.length} faults`)
+process.exitCode = faults.length === 0 ? 0 : 1

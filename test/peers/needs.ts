@@ -1,0 +1,15 @@
+import { describe } from 'vitest'
+import { has } from './command.ts'
+
+/**
+ * A suite that needs real programs. One that is missing is named and its suite left out on a developer's machine;
+ * under CI it is an error, so that green always means that the peers were there.
+ */
+export const suite = (name: string, programs: readonly string[], body: () => void): void => {
+  const missing = programs.filter(p => !has(p))
+  if (missing.length > 0 && process.env['CI'] !== undefined)
+    throw new Error(`${name}: missing ${missing.join(', ')}; scripts/install-peers installs them`)
+  if (missing.length > 0)
+    console.warn(`left out: ${name} (missing ${missing.join(', ')}; scripts/install-peers installs them)`)
+  describe.skipIf(missing.length > 0)(name, body)
+}
