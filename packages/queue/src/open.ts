@@ -1,6 +1,7 @@
 import type { Clock, Journal, Random } from '@posthorn/contracts'
 import { layoutOf, prepareDirectory, syncDirectory } from './directory.ts'
 import { createIds } from './ids.ts'
+import type { Ids } from './ids.ts'
 import { lockDirectory } from './lock.ts'
 import { sweepOrphans } from './orphans.ts'
 import { createQueue } from './queue.ts'
@@ -62,7 +63,7 @@ export const openQueue = async (o: QueueOptions): Promise<EmbeddedQueue> => {
   const ids = createIds(clock, o.random)
   ids.skipTo(engine.recovered.lastKey)
   const room = createRoom(o.directory, { floor, clock })
-  const sweeping = recoverSpool(layout.spool, ids.take(1), engine, journal)
+  const sweeping = recoverSpool(layout.spool, ids, engine, journal)
   return createQueue({
     engine,
     ids,
@@ -80,12 +81,15 @@ export const openQueue = async (o: QueueOptions): Promise<EmbeddedQueue> => {
 /** Beside the work, since a spool may be large; what is left when it fails is swept at the next start. */
 const recoverSpool = async (
   directory: string,
-  firstKey: number,
+  ids: Ids,
   engine: ThreadEngine,
   journal: Journal | undefined,
 ): Promise<void> => {
+  const firstKey = ids.take(1)
   try {
-    const orphans = await sweepOrphans(directory, firstKey, ids => engine.read({ ask: 'spooled', ids }))
+    const isMine = (id: { readonly key: number; readonly nonce: number }): boolean =>
+      id.nonce === ids.nonce && id.key >= firstKey
+    const orphans = await sweepOrphans(directory, isMine, some => engine.read({ ask: 'spooled', ids: some }))
     const { leases } = engine.recovered
     if (leases > 0 || orphans > 0) journal?.event('queue.recovered', { leases, orphans })
   } catch (error) {

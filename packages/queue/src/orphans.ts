@@ -7,12 +7,12 @@ import { parseId } from './ids.ts'
 const step = 500
 
 /**
- * Remove spool files that no row names: of drafts that a crash cut off, and of messages that left just before one. Only those
- * older than `firstKey`, the instance's first, since newer ones may belong to drafts. Says how many went; other files stay.
+ * Remove spool files that no row names: of drafts that a crash cut off, and of messages that left just before one. Those of
+ * this instance, which `isMine` tells, may belong to drafts and stay, as do files that are not named by an id. Says how many went.
  */
 export const sweepOrphans = async (
   directory: string,
-  firstKey: number,
+  isMine: (id: { readonly key: number; readonly nonce: number }) => boolean,
   /** Those of them that are queued with a spool file. */
   spooled: (ids: readonly QueueId[]) => Promise<readonly QueueId[]>,
 ): Promise<number> => {
@@ -32,7 +32,7 @@ export const sweepOrphans = async (
   }
   for await (const entry of await opendir(directory)) {
     const id = parseId(entry.name)
-    if (id === undefined || id.key >= firstKey) continue
+    if (id === undefined || isMine(id)) continue
     if (candidates.push(entry.name as QueueId) >= step) await removeOrphans()
   }
   await removeOrphans()
