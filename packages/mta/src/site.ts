@@ -101,7 +101,7 @@ export class Site {
 }
 
 /** The route that a site key stands for. */
-export const routeOf = (key: SiteKey): Route | undefined => {
+const routeOf = (key: SiteKey): Route | undefined => {
   const { transport, arg } = parseSite(key)
   if (transport === 'mx') return arg === '' ? undefined : { via: 'mx', domain: arg }
   if (transport !== 'smtp' && transport !== 'lmtp') return { via: 'transport', name: transport, arg }

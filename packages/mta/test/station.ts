@@ -44,12 +44,12 @@ export const greylisted: Outcome = {
 }
 export const unreachable: Outcome = { fate: 'deferred', phase: 'connect', cause: 'connection refused', status: '4.4.1' }
 
-export interface Told {
+interface Told {
   readonly name: EventName
   readonly fields: { readonly [k: string]: Json | undefined }
 }
 /** A journal that remembers. */
-export const memoryJournal = (): Journal & { readonly told: Told[] } => {
+const memoryJournal = (): Journal & { readonly told: Told[] } => {
   const told: Told[] = []
   const journal = {
     told,
