@@ -20,3 +20,9 @@ export {
   sampleRecipient,
   textOf,
 } from './sample-message.ts'
+export { messageOf, testPlugin } from './plugin-harness.ts'
+export type { PluginHarness, TestPluginOptions } from './plugin-harness.ts'
+export type { Outgoing, Who } from './plugin-contexts.ts'
+export { memoryKeyValue } from './memory-keyvalue.ts'
+export { staticResolver } from './static-resolver.ts'
+export type { NameRecords, Records } from './static-resolver.ts'
