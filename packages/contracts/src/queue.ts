@@ -98,6 +98,8 @@ export interface Claim extends Lease {
   readonly expires?: number
   /** When the sender was told of the delay, wall time in ms. */
   readonly warned?: number
+  /** How long it was on hold, in ms, when it was: holding stops the clock of its expiry. */
+  readonly heldMs?: number
 }
 
 export interface Attempt {
@@ -216,14 +218,17 @@ export interface Queue {
   nextDue(): Promise<number | undefined>
   /** Called when there may be something due. The result unsubscribes. */
   onWake(call: () => void): () => void
+  /** In the order they came in; `after` goes on where a page ended. Rejects with RangeError on a filter that makes no sense. */
   list(
     f: Filter,
     o: { readonly after?: string; readonly limit: number },
   ): Promise<{ readonly rows: readonly QueueRow[]; readonly after?: string }>
+  /** Deliveries by the value of a field; without one, all of them under the key `all`. */
   count(f: Filter, by?: FilterField): Promise<ReadonlyMap<string, number>>
   show(id: QueueId): Promise<QueueEntry | undefined>
   /** The message as it would be sent now, for an operator. */
   open(id: QueueId): Promise<Body | undefined>
+  /** Says how many. A delivery that is being attempted is changed when its attempt ends without success. */
   change(f: Filter, c: Change, actor: string, o?: { readonly dryRun?: boolean }): Promise<number>
   /** Finish what is being committed, then close the store. */
   close(): Promise<void>

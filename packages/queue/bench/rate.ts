@@ -80,11 +80,14 @@ await measure('claim + settle in batches of up to 200', 2, async () => {
   await queue.settle(claims.map((lease): Settlement => ({ lease, fate: { to: 'delivered' }, attempt: attempt() })))
   return claims.length
 })
+// What the time did not suffice for would be due in the figures that follow.
+await queue.change({ and: [] }, { do: 'drop' }, 'bench')
 const due = Date.now() + 3_600_000
 await measure('commit deferred mail, 100,000 sites', 100, async i =>
   commitOnly(`mx:d${i % 100_000}.test`, due).then(() => 1),
 )
 const timed = async (name: string, ask: () => Promise<unknown>): Promise<void> => {
+  await ask()
   const start = performance.now()
   for (let i = 0; i < 20; i++) await ask()
   console.log(`${name.padEnd(58)} ${((performance.now() - start) / 20).toFixed(2)} ms`)

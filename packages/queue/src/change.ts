@@ -30,7 +30,7 @@ export const applyChange = (work: Work, row: DeliveryRow, c: Change, actor: stri
   switch (c.do) {
     case 'hold':
       if (row.state !== state.ready) return false
-      s.hold.run(`held by ${actor}`, row.id)
+      s.hold.run(batch.now, `held by ${actor}`, row.id)
       note('held', `by ${actor}`)
       return true
     case 'release':

@@ -109,6 +109,7 @@ const lease = ({ s, batch }: Work, op: ClaimOp, row: DeliveryRow, to: NewRecipie
     token: row.token + 1,
     attempts: row.attempts,
     ...(row.warned !== null && { warned: row.warned }),
+    ...(row.held_ms > 0 && { heldMs: row.held_ms }),
     to,
   }
 }

@@ -6,6 +6,7 @@ import { joinParts } from './engine.ts'
 import type { Done } from './group.ts'
 import type { EnqueueOp } from './operation.ts'
 import type { Spool, SpoolFile } from './spool.ts'
+import { isStoreError } from './store-error.ts'
 
 export interface DraftDeps {
   /** Absent: everything stays in memory. */
@@ -76,12 +77,19 @@ export const createDraft = (key: number, nonce: number, id: QueueId, o: DraftDep
     }
     try {
       await file?.sync()
+    } catch (error) {
+      await file?.discard()
+      throw error
+    }
+    try {
       const done = await o.submit({ do: 'enqueue', ...stored, ...(claimFor && { claim: claimFor }) }, [[content]])
       const leased = done.value as readonly number[] | 'all'
       const body = file === undefined ? bodyOf(content) : headAndFile(content, stored.size, openFile)
       return claimsOf(stored, leased, { id, body })
     } catch (error) {
-      await file?.discard()
+      // After a failure of the disk the row may be there when the store is opened again, and then needs its file; if it is not,
+      // the file is an orphan of the next start. A full disk has rolled back, and needs the room.
+      if (isStoreError(error) && error.full) await file?.discard()
       throw error
     }
   }

@@ -81,6 +81,7 @@ const insertDelivery = (
     to.notify === undefined ? null : JSON.stringify(to.notify),
     to.returnPath === undefined ? null : JSON.stringify(to.returnPath),
     held ?? null,
+    held === undefined ? null : batch.now,
   )
   if (held === undefined && lease === undefined) touch(work, to.site, due)
   return lease !== undefined

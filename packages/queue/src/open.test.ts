@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
@@ -60,6 +60,9 @@ test('row 50: a second opener is refused with the number of the process that has
   const directory = newDirectory()
   const first = await open(directory)
   await expect(open(directory)).rejects.toThrow(`in use by process ${process.pid}`)
+  const script = fileURLToPath(new URL('../test/accept.ts', import.meta.url))
+  const other = spawnSync(process.execPath, ['-C', '@posthorn/source', script, directory], { encoding: 'utf8' })
+  expect(other.stderr).toContain(`in use by process ${process.pid}`)
   await first.close()
   await open(directory)
 })

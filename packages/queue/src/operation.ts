@@ -143,6 +143,7 @@ export interface ClaimedMessage {
     readonly token: number
     readonly attempts: number
     readonly warned?: number
+    readonly heldMs?: number
     readonly to: NewMessage['recipients'][number]
   }[]
 }

@@ -202,4 +202,5 @@ const claimsOf = (m: ClaimedMessage, id: QueueId, body: Body): readonly Claim[] 
     arrived: m.arrived,
     ...(m.message.expires !== undefined && { expires: m.message.expires }),
     ...(d.warned !== undefined && { warned: d.warned }),
+    ...(d.heldMs !== undefined && { heldMs: d.heldMs }),
   }))

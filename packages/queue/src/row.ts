@@ -40,6 +40,7 @@ export interface DeliveryRow {
   readonly attempts: number
   readonly doubt: number
   readonly warned: number | null
+  readonly held_ms: number
   readonly orcpt: string | null
   readonly notify: string | null
   readonly return_path: string | null

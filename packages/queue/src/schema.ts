@@ -30,7 +30,7 @@ create table delivery(
   priority integer not null, due integer not null, token integer not null, owner text, lease_until integer,
   local text not null, domain text not null, wire text,
   claims integer not null default 0, attempts integer not null default 0, doubt integer not null default 0,
-  warned integer, orcpt text, notify text, return_path text, why text, last text, reply text, wish text
+  warned integer, held_at integer, held_ms integer not null default 0, orcpt text, notify text, return_path text, why text, last text, reply text, wish text
 ) strict;
 create index delivery_due on delivery(site, priority, due) where state = 0;
 create index delivery_lease on delivery(lease_until) where state = 1;

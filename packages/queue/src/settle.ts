@@ -55,7 +55,7 @@ const keep = (
   const event = fate.to === 'retry' ? 'deferred' : fate.to
   record(work, row.message, event, { rcpt: rcptOf(row), attempt, detail: fate.why })
   if (warned === true) record(work, row.message, 'delayed', { rcpt: rcptOf(row) })
-  if (fate.to === 'held') s.hold.run(fate.why, row.id)
+  if (fate.to === 'held') s.hold.run(batch.now, fate.why, row.id)
   else makeReady(work, row, { due: fate.due, doubt: fate.to === 'unknown' ? 1 : 0, why: fate.why })
   if (row.wish !== null) grantWish(work, row, fate.to === 'held' ? state.held : state.ready)
   return true

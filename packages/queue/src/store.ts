@@ -29,8 +29,8 @@ export interface Store {
   recover(now: number): { readonly leases: number; readonly lastKey: number }
   /** Pages in the write-ahead log. */
   walPages(): number
-  /** Copy the log to the database and begin it anew, waiting for readers as long as the busy time-out says. */
-  restartLog(): void
+  /** Copy the log to the database and begin it anew, waiting for readers as long as the busy time-out says. Whether it could. */
+  restartLog(): boolean
   close(): void
 }
 
@@ -188,9 +188,7 @@ export const createStore = (db: Database, o: StoreOptions): Store => {
       return { leases, lastKey: last.get()?.['key'] as number }
     },
     walPages: () => Number(db.prepare('pragma wal_checkpoint(noop)').get()?.['log'] ?? 0),
-    restartLog: () => {
-      db.exec('pragma wal_checkpoint(restart)')
-    },
+    restartLog: () => db.prepare('pragma wal_checkpoint(truncate)').get()?.['busy'] === 0,
     close: () => {
       db.close()
     },

@@ -21,7 +21,8 @@ export const createWaker = (clock: Clock): Waker => {
     ready: at => {
       if (at > clock.wall() && at >= promised) return
       promised = Math.min(promised, at)
-      for (const { call } of calls) call()
+      // Later in the turn, so that what a caller throws cannot fail the commit that woke it.
+      for (const { call } of calls) queueMicrotask(call)
     },
     promise: at => {
       promised = at ?? Infinity

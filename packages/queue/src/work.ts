@@ -79,13 +79,13 @@ export const makeReady = (
   o: { readonly due: number; readonly doubt: number; readonly why: string | null },
 ): void => {
   const due = Math.ceil(o.due)
-  work.s.ready.run(due, o.doubt, o.why, row.id)
+  work.s.ready.run(due, o.doubt, o.why, work.batch.now, row.id)
   touch(work, row.site, due)
 }
 
 /** What is damaged waits for an operator instead of stopping the others. */
 export const setAside = (work: Work, row: DeliveryRow, why: string): void => {
-  work.s.hold.run(why, row.id)
+  work.s.hold.run(work.batch.now, why, row.id)
   const nonce = work.s.message.get(row.message)?.['nonce'] ?? 0
   work.batch.corrupt.push({ id: formatId(row.message, nonce as number), why })
   record(work, row.message, 'corrupt', { rcpt: rcptOf(row), detail: why })

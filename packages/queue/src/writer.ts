@@ -32,6 +32,13 @@ export const createWriter = (open: () => Store): Writer => {
     }
     store = undefined
   }
+  const reopen = (): Store => {
+    const opened = open()
+    store = opened
+    // What the failed sync left in the log is perhaps only in memory: it must not stand before what is promised next.
+    if (!opened.restartLog()) throw new Error('the log cannot be begun anew while it is being read')
+    return opened
+  }
   const look = (s: Store): number | undefined => {
     if (++groups % lookEvery !== 0) return undefined
     const pages = s.walPages()
@@ -42,12 +49,13 @@ export const createWriter = (open: () => Store): Writer => {
     apply: (group, contents) => {
       const reopened = store === undefined
       try {
-        store ??= open()
-        const result = store.apply(group, contents)
-        const wal = look(store)
+        const open = store ?? reopen()
+        const result = open.apply(group, contents)
+        const wal = look(open)
         return { ...result, ...(wal !== undefined && { wal }), ...(reopened && { reopened }) }
       } catch (error) {
-        if (faultOf(error) === 'disk') drop()
+        // A group that could not begin after a failure leaves the door closed for the next to try.
+        if (reopened || faultOf(error) === 'disk') drop()
         throw error
       }
     },
