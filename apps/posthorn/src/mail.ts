@@ -7,21 +7,18 @@ import { Failure } from './failure.ts'
 import { stateOf, type StateOptions, withState } from './state-option.ts'
 import { octets, span, terminal } from './terminal.ts'
 
+function fail(message: string): never {
+  throw new Failure(message)
+}
+
 /** Where a mailbox is; `--trap` means the Maildir of mail that development mode did not let out. */
 const pathOf = async (mailbox: string | undefined, o: MailOptions): Promise<string> => {
   const at = directories(await stateOf(o))
   if (o.trap === true) return existsSync(at.trap) ? at.trap : fail('the trap is empty')
   if (mailbox === undefined) throw new Failure('say which mailbox, such as me@posthorn.test, or --trap', 2)
-  let path: string
-  try {
-    path = mailboxPath(at.mail, mailbox)
-  } catch (error) {
-    throw new Failure(error instanceof Error ? error.message : String(error), 2)
-  }
+  const path = mailboxPath(at.mail, mailbox)
+  if (path === undefined) throw new Failure(`${JSON.stringify(mailbox)} can't be the name of a mailbox`, 2)
   return existsSync(path) ? path : fail(`${mailbox} has no mail under ${at.state}`)
-}
-const fail = (message: string): never => {
-  throw new Failure(message)
 }
 
 interface MailOptions extends StateOptions {
@@ -49,7 +46,8 @@ const list = async (mailbox: string | undefined, o: MailOptions): Promise<void> 
 const idOf = async (path: string, which: string): Promise<string> => {
   if (!/^\d{1,6}$/.test(which)) return which
   const found = (await listMailbox(path, { limit: Number(which) }))[Number(which) - 1]
-  return found?.id ?? fail(`there is no message ${which}`)
+  if (found === undefined) return fail(`there is no message ${which}`)
+  return found.id
 }
 
 const show = async (mailbox: string, which: string | undefined, o: MailOptions): Promise<void> => {
