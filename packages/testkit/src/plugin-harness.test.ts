@@ -195,7 +195,11 @@ describe('a plugin in its harness', () => {
 describe('the KeyValue of the harness', () => {
   test.each(keyValueContract)('$name', async ({ run }) => {
     const clock = manualClock()
-    const world = { one: memoryKeyValue(clock), other: memoryKeyValue(clock), advance: clock.advance }
+    const world = {
+      one: memoryKeyValue(clock),
+      other: memoryKeyValue(clock),
+      advance: (ms: number) => clock.advance(ms),
+    }
     await expect(run(world)).resolves.toBeUndefined()
   })
 })
