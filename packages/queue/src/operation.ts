@@ -62,7 +62,7 @@ export interface SettleOp {
   readonly do: 'settle'
   readonly items: readonly SettleItem[]
 }
-export interface ReleaseOp {
+interface ReleaseOp {
   readonly do: 'release'
   readonly leases: readonly Lease[]
   readonly due: number
@@ -79,7 +79,7 @@ export interface DisownOp {
   readonly owner?: string
   readonly except?: string
 }
-export interface NextDueOp {
+interface NextDueOp {
   readonly do: 'nextDue'
 }
 export interface ChangeOp {
@@ -98,7 +98,7 @@ export interface KvOp {
   readonly by?: number
   readonly expires?: number
 }
-export interface SweepOp {
+interface SweepOp {
   readonly do: 'sweep'
 }
 

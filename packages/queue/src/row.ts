@@ -56,7 +56,7 @@ const mailbox = (local: string, domain: string, wire: string | null): Mailbox =>
   ({ local, domain, wire: wire ?? `${local}@${domain}` }) as Mailbox
 
 /** The reverse-path of a message row. */
-export const senderOf = (row: MessageRow): Mailbox | null =>
+const senderOf = (row: MessageRow): Mailbox | null =>
   row.sender_local === null ? null : mailbox(row.sender_local, row.sender_domain ?? '', row.sender_wire)
 
 export const envelopeOf = (row: MessageRow): Envelope => ({

@@ -9,9 +9,10 @@ import type { GroupMessage, PlainResult, WriterData, WriterReply } from './worke
 /** Pages in the log from which the reader checkpoints. */
 const checkpointFrom = 1000
 
-/** The workers stand beside this file, built or not. */
-const workerUrl = (name: string): URL =>
-  new URL(`./${name}.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
+/** The workers stand beside this file, built or not; written out, so that tools find them. */
+const built = import.meta.url.endsWith('.js')
+const writerUrl = built ? new URL('./store-worker.js', import.meta.url) : new URL('./store-worker.ts', import.meta.url)
+const readerUrl = built ? new URL('./read-worker.js', import.meta.url) : new URL('./read-worker.ts', import.meta.url)
 
 /** The writer's thread has begun; `recovered` says what it found. */
 export interface ThreadEngine extends Engine {
@@ -55,7 +56,7 @@ interface Writer {
 const ended = (worker: Worker): Promise<void> => new Promise(resolve => worker.once('exit', () => resolve()))
 
 const startWriter = async (data: WriterData): Promise<Writer> => {
-  const worker = new Worker(workerUrl('store-worker'), { workerData: data, name: 'posthorn queue writer' })
+  const worker = new Worker(writerUrl, { workerData: data, name: 'posthorn queue writer' })
   const exit = ended(worker)
   let gone = false
   let waiting: { resolve: (reply: WriterReply) => void; reject: (error: Error) => void } | undefined
@@ -110,7 +111,7 @@ interface Reader {
 }
 
 const startReader = (path: string): Reader => {
-  const worker = new Worker(workerUrl('read-worker'), { workerData: { path }, name: 'posthorn queue reader' })
+  const worker = new Worker(readerUrl, { workerData: { path }, name: 'posthorn queue reader' })
   const waiting = new Map<number, { resolve: (answer: unknown) => void; reject: (error: Error) => void }>()
   const exit = ended(worker)
   let last = 0

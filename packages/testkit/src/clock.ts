@@ -3,7 +3,7 @@ import type { Clock, Random } from '@posthorn/contracts'
 /** A clock that stands still until a test moves it. */
 export interface ManualClock extends Clock {
   /** Move both times on by `ms`, calling what falls due in its order; between two calls promises get their turn. */
-  advance(ms: number): Promise<void>
+  readonly advance: (ms: number) => Promise<void>
   /** Move to the next call that is due, if there is one; says by how much it moved. */
   advanceToNext(): Promise<number | undefined>
   /** Set the wall time alone, as an operator or NTP would; backwards is lawful. */
