@@ -46,6 +46,19 @@ const end = ({ client, server }: Meeting): void => {
 }
 
 describe.each(['tcp', 'memory'] as const)('TLS over %s', kind => {
+  test('a server that is ready long before the client begins is met all the same', async () => {
+    const [near, far] = await streams[kind]()
+    const [client, server] = [wireOf(near), wireOf(far)]
+    client.read(recorder())
+    server.read(recorder())
+    const served = server.secureServer(serve(mx))
+    await new Promise(resolve => setImmediate(resolve))
+    const facts = await client.secure(need('encrypt'))
+    expect([facts.version, (await served).version]).toEqual(['TLSv1.3', 'TLSv1.3'])
+    client.abort()
+    server.abort()
+  })
+
   test('carries bytes both ways and keeps the readers that were there before it', async () => {
     const [near, far] = await streams[kind]()
     const [client, server] = [wireOf(near), wireOf(far)]
