@@ -83,9 +83,9 @@ export class Input {
   }
   #keep(text: string): void {
     this.#begun += text
-    if (this.#begun.length <= this.#longest) return
+    if (this.#skipped === 0 && this.#begun.length <= this.#longest) return
+    // The last octet stays: it decides whether the line ends in CR LF.
     this.#skipped += this.#begun.length - 1
-    // The last octet decides whether the line ends in CR LF.
     this.#begun = this.#begun.slice(-1)
   }
   #ended(): Line {

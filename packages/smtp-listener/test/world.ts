@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { duplexPair, type Duplex } from 'node:stream'
-import { connect as connectTls } from 'node:tls'
 import { createChain, definePlugin, pass, permit } from '@posthorn/plugin'
 import { parseMailbox } from '@posthorn/address'
 import { renderHeaders } from '@posthorn/message'
@@ -12,7 +11,7 @@ import type { Chain, Hooks, Host, Plugin, Recipient } from '@posthorn/plugin'
 import type { Mailbox } from '@posthorn/address'
 import type { Body, Headers } from '@posthorn/message'
 import type { Reply } from '@posthorn/reply'
-import type { Disposition, Intake, Journal, Reception, ServerTls, Transaction } from '@posthorn/contracts'
+import type { Disposition, Intake, Journal, Reception, ServerTls, Transaction, Wire } from '@posthorn/contracts'
 
 const fixture = (name: string): string => readFileSync(new URL(`fixtures/${name}`, import.meta.url), 'utf8')
 
@@ -223,6 +222,8 @@ export const testJournal = (): Journal & { readonly events: Event[] } => {
   return journal
 }
 
+const server = { ip: '198.51.100.1', port: 25 }
+const client = { ip: '192.0.2.1', port: 40_000 }
 const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 
 /** What a test may set; all else is an MX for example.org. */
@@ -277,9 +278,7 @@ export const world = async (o: WorldOptions = {}): Promise<World> => {
   const listener = createListener(service, { clock, random: seededRandom(1), journal })
   const dial = (): Client => {
     const [ours, theirs] = duplexPair()
-    listener.serve(
-      socketWire(ours, { peer: { ip: '192.0.2.1', port: 40_000 }, local: { ip: '198.51.100.1', port: 25 } }),
-    )
+    listener.serve(socketWire(ours, { peer: client, local: server }))
     return new Client(theirs)
   }
   return { listener, intake, clock, events: journal.events, chain, trace, dial }
@@ -296,7 +295,8 @@ const authenticator: NonNullable<Service['authenticator']> = {
 
 /** The client's end of a connection, as a transcript's subject. */
 export class Client implements Subject {
-  #stream: Duplex
+  readonly #wire: Wire
+  readonly #stream: Duplex
   #text = ''
   #closed = false
   #wake: (() => void)[] = []
@@ -305,22 +305,23 @@ export class Client implements Subject {
 
   constructor(stream: Duplex) {
     this.#stream = stream
-    this.#listen(stream)
-  }
-  #listen(stream: Duplex): void {
-    stream.on('data', (chunk: Buffer) => {
-      this.#text += chunk.toString('latin1')
-      this.pieces.push(chunk.toString('latin1'))
-      this.#alarm()
-    })
+    this.#wire = socketWire(stream, { peer: server, local: client })
     const closed = (): void => {
       this.#closed = true
       this.#alarm()
-      stream.destroy()
     }
-    stream.on('end', closed)
-    stream.on('close', closed)
-    stream.on('error', closed)
+    this.#wire.read({
+      data: chunk => {
+        this.#text += latin1(chunk)
+        this.pieces.push(latin1(chunk))
+        this.#alarm()
+      },
+      end: () => {
+        closed()
+        this.#wire.abort()
+      },
+      closed,
+    })
   }
   #alarm(): void {
     const waiting = this.#wake
@@ -338,11 +339,9 @@ export class Client implements Subject {
     })
   }
 
-  send(bytes: Uint8Array | string): Promise<void> {
-    return new Promise(resolve => {
-      if (this.#stream.destroyed || this.#stream.writableEnded) resolve()
-      else this.#stream.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes, () => resolve())
-    })
+  async send(bytes: Uint8Array | string): Promise<void> {
+    if (!this.#wire.write(bytes)) await Promise.race([this.#wire.drained(), turn()])
+    await turn()
   }
   async line(): Promise<string | undefined> {
     for (;;) {
@@ -382,11 +381,17 @@ export class Client implements Subject {
   get isClosed(): boolean {
     return this.#closed
   }
+  /** Send no more, and go on reading. */
   end(): void {
     this.#stream.end()
   }
+  /** Gone at once. */
   reset(): void {
-    this.#stream.destroy()
+    this.#wire.abort()
+  }
+  /** Read no more, as a client that has stopped listening. */
+  deaf(): void {
+    this.#wire.pause()
   }
   async event(name: string): Promise<void> {
     if (name === 'tls') return this.secure()
@@ -395,14 +400,6 @@ export class Client implements Subject {
   }
   /** Put TLS under it, as a client. */
   async secure(): Promise<void> {
-    const under = this.#stream
-    for (const event of ['data', 'end', 'close', 'error']) under.removeAllListeners(event)
-    const socket = connectTls({ socket: under, rejectUnauthorized: false, servername: 'mx.example.org' })
-    this.#stream = socket
-    await new Promise<void>((resolve, reject) => {
-      socket.once('secureConnect', resolve)
-      socket.once('error', reject)
-    })
-    this.#listen(socket)
+    await this.#wire.secure({ level: 'encrypt', names: ['mx.example.org'], because: 'test' })
   }
 }
