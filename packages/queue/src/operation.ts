@@ -98,7 +98,7 @@ export interface KvOp {
   readonly by?: number
   readonly expires?: number
 }
-interface SweepOp {
+export interface SweepOp {
   readonly do: 'sweep'
 }
 

@@ -25,9 +25,14 @@ export const createRoom = (
   let free = 0
   const look = (): void => {
     checked = o.clock.monotonic()
-    const { bavail, bsize, ffree, files } = statfs(directory)
-    // A file system without a fixed number of inodes says 0 of 0.
-    free = files > 0 && ffree < inodeFloor ? 0 : bavail * bsize
+    try {
+      const { bavail, bsize, ffree, files } = statfs(directory)
+      // A file system without a fixed number of inodes says 0 of 0.
+      free = files > 0 && ffree < inodeFloor ? 0 : bavail * bsize
+    } catch {
+      // A file system that does not even answer takes no mail.
+      free = 0
+    }
   }
   return {
     has: octets => {

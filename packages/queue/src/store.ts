@@ -1,13 +1,10 @@
-import { change } from './change.ts'
-import { claim, disown, nextDue, pause, renew } from './claim.ts'
+import { disown } from './claim.ts'
 import type { CheckSpool } from './claim.ts'
-import { enqueue } from './enqueue.ts'
 import { faultOf } from './fault.ts'
-import { runKv } from './keyvalue.ts'
 import type { Group, GroupResult, Operation, OpResult } from './operation.ts'
 import { prepareSchema } from './schema.ts'
 import type { Database } from './schema.ts'
-import { release, settle } from './settle.ts'
+import { runOperation } from './run-operation.ts'
 import { prepareStatements } from './statements.ts'
 import { sweep } from './sweep.ts'
 import type { History } from './sweep.ts'
@@ -68,32 +65,8 @@ export const createStore = (db: Database, o: StoreOptions): Store => {
       departed: 0,
     },
   })
-  const run = (work: Work, op: Operation): unknown => {
-    switch (op.do) {
-      case 'enqueue':
-        return enqueue(work, op, work.batch.contents[op.base ?? 0] ?? new Uint8Array())
-      case 'settle':
-        return settle(work, op)
-      case 'claim':
-        return claim(work, op, o.checkSpool)
-      case 'renew':
-        return renew(work, op)
-      case 'release':
-        return release(work, op)
-      case 'pause':
-        return pause(work, op)
-      case 'disown':
-        return disown(work, op)
-      case 'nextDue':
-        return nextDue(work)
-      case 'change':
-        return change(work, op)
-      case 'kv':
-        return runKv(work, op)
-      default:
-        return sweep(work, o.history, departed)
-    }
-  }
+  const run = (work: Work, op: Operation): unknown =>
+    op.do === 'sweep' ? sweep(work, o.history, departed) : runOperation(work, op, o.checkSpool)
   const commit = (work: Work): void => {
     writeTouched(work)
     if (work.batch.departed !== 0) s.setDeparted.run(departed + work.batch.departed)
