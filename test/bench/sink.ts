@@ -10,7 +10,7 @@ export interface Sink {
 
 export const startSink = async (): Promise<Sink> => {
   const port = await freePort()
-  const child = spawn('/usr/sbin/smtp-sink', ['-c', `127.0.0.1:${port}`, '1000'], {
+  const child = spawn('/usr/sbin/smtp-sink', ['-u', 'postfix', '-c', `127.0.0.1:${port}`, '1000'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let messages = 0
