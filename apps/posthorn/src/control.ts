@@ -1,7 +1,7 @@
 import { createServer, connect, type Server, type Socket } from 'node:net'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Queue } from '@posthorn/contracts'
 
 /** What the command asks of a running server, over a socket that only its owner can open. */
@@ -13,10 +13,18 @@ const longestLine = 1024 * 1024
 // The kernel's limit for the path of a Unix socket is 108 octets.
 const longestPath = 100
 
-/** Where the socket of a state directory goes: inside it, or, when that path is too long for a socket, in a private temporary directory. */
-export const socketPath = (state: string): string => {
+/** Where a control socket goes. `made` is a directory made for it alone, which goes with it. */
+export interface SocketPlace {
+  readonly path: string
+  readonly made?: string
+}
+
+/** Inside the state directory, or, when that path is too long for a socket, in a private temporary directory. */
+export const socketPlace = (state: string): SocketPlace => {
   const inside = join(resolve(state), 'control.sock')
-  return Buffer.byteLength(inside) <= longestPath ? inside : join(mkdtempSync(join(tmpdir(), 'posthorn-')), 'control.sock')
+  if (Buffer.byteLength(inside) <= longestPath) return { path: inside }
+  const made = mkdtempSync(join(tmpdir(), 'posthorn-'))
+  return { path: join(made, 'control.sock'), made }
 }
 
 /** A control socket that is served. */
@@ -25,7 +33,7 @@ export interface Control {
 }
 
 /** Serve queue operations. The state directory's lock makes sure that nobody else uses the path. */
-export const serveControl = async (path: string, queue: QueueOperations): Promise<Control> => {
+export const serveControl = async ({ path, made }: SocketPlace, queue: QueueOperations): Promise<Control> => {
   rmSync(path, { force: true })
   const sockets = new Set<Socket>()
   const server: Server = createServer(socket => {
@@ -46,7 +54,8 @@ export const serveControl = async (path: string, queue: QueueOperations): Promis
       for (const socket of sockets) socket.destroy()
       await new Promise<void>(done => void server.close(() => done()))
       rmSync(path, { force: true })
-      if (dirname(path).startsWith(join(tmpdir(), 'posthorn-'))) rmSync(dirname(path), { recursive: true, force: true })
+      // Never recursive: what else lies beside a socket may be a queue.
+      if (made !== undefined) rmdirSync(made)
     },
   }
 }

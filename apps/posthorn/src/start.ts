@@ -1,6 +1,6 @@
 import { runStack, type ListenerAddress } from '@posthorn/stack'
 import { prepareDevelopmentUser, type DevelopmentUser } from './development-user.ts'
-import { serveControl, socketPath, type Control } from './control.ts'
+import { serveControl, socketPlace, type Control } from './control.ts'
 import { removeRunning, writeRunning } from './running.ts'
 import { loadSettings, type Settings } from './settings.ts'
 import { terminal, type Terminal } from './terminal.ts'
@@ -24,9 +24,9 @@ export const start = async (o: StartOptions): Promise<void> => {
     json: o.json === true,
     onReady: async (listeners, stack) => {
       const user = settings.development ? await prepareDevelopmentUser(stack.users, state) : undefined
-      const path = socketPath(state)
-      control = await serveControl(path, stack.queue)
-      writeRunning(state, { pid: process.pid, control: path, listeners })
+      const place = socketPlace(state)
+      control = await serveControl(place, stack.queue)
+      writeRunning(state, { pid: process.pid, control: place.path, listeners })
       out.value({ event: 'ready', pid: process.pid, listeners })
       if (!out.json) welcome(out, settings, listeners, user)
     },
