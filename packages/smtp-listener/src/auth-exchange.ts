@@ -55,7 +55,7 @@ export class AuthExchange implements Stage {
     const line = input.line()
     if (line === undefined) return undefined
     this.#due = undefined
-    this.#session.desk.service.trace?.(this.#session.id, 'C: ***')
+    this.#session.trace('C: ***')
     if ('fault' in line) {
       if (line.fault === 'too-long') return this.#refused(authenticationLineTooLong)
       return this.#session.concluded(this.#session.faultyLine(line.fault))

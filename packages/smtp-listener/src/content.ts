@@ -65,7 +65,7 @@ export class Content implements Stage {
     if (chunk === undefined) return undefined
     const end = this.#reader.push(chunk, input.at)
     input.advance(end === -1 ? chunk.length : end)
-    if (end === -1 && this.#isTooSlow()) return this.#session.timedOut()
+    if (end === -1 && this.#isTooSlow()) return this.#session.tooSlow()
     try {
       const stored = this.#store(this.#reader.content)
       const said = isPending(stored) || end !== -1 ? andThen(stored, () => (end === -1 ? '' : this.#end())) : ''
