@@ -49,3 +49,4 @@ export type {
 } from './chain.ts'
 export type { BoundTransport } from './provided.ts'
 export type { Entry } from './setup.ts'
+export { withoutHost } from './without-host.ts'
