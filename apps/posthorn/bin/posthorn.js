@@ -24,7 +24,7 @@ if (recent && process.execve) {
 } else if (pinned || recent) {
   // An old Node cannot replace itself: the child runs, signals are passed on, and the child ends if we are killed (its channel closes).
   const child = spawn(pinned || process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
-    stdio: ["inherit", "inherit", "inherit", "ipc"],
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('exit', (code, signal) =>

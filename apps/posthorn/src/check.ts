@@ -6,18 +6,45 @@ import { octets, span, terminal } from './terminal.ts'
 export const check = async (o: StateOptions): Promise<void> => {
   const { config: c, state, development } = await loadSettings(o)
   const out = terminal(o.json === true)
-  out.value({ ok: true, development, state, config: { ...c, plugins: c.plugins.map(p => ('use' in p ? p.use.name : p.name)) } })
+  out.value({
+    ok: true,
+    development,
+    state,
+    config: { ...c, plugins: c.plugins.map(p => ('use' in p ? p.use.name : p.name)) },
+  })
   const say = (what: string, text: string): void => out.line(`  ${what.padEnd(14)} ${text}`)
   out.line(out.bold(development ? 'Development mode: no configuration file given.' : 'The configuration is right.'))
   say('hostname', c.hostname)
   say('state', state)
-  for (const [name, l] of Object.entries(c.listeners)) say(name, l === false ? 'off' : 'path' in l ? l.path : `${l.host}:${l.port}`)
+  for (const [name, l] of Object.entries(c.listeners))
+    say(name, l === false ? 'off' : 'path' in l ? l.path : `${l.host}:${l.port}`)
   say('domains', c.domains.join(', ') || 'none: nothing is delivered here')
-  say('local mail', c.deliver === 'maildir' ? 'into Maildirs' : `to ${c.deliver.lmtp.host}:${c.deliver.lmtp.port} over LMTP, recipients ${c.deliver.recipients}`)
-  say('other mail', c.outbound === 'mx' ? 'out, by MX' : c.outbound === 'trap' ? 'into the trap, none leaves' : `to the smarthost ${c.outbound.smarthost.host}:${c.outbound.smarthost.port}`)
-  say('who may relay', c.trusted.length === 0 ? 'users who logged in' : `users who logged in, and ${c.trusted.join(', ')} without`)
+  say(
+    'local mail',
+    c.deliver === 'maildir'
+      ? 'into Maildirs'
+      : `to ${c.deliver.lmtp.host}:${c.deliver.lmtp.port} over LMTP, recipients ${c.deliver.recipients}`,
+  )
+  say(
+    'other mail',
+    c.outbound === 'mx'
+      ? 'out, by MX'
+      : c.outbound === 'trap'
+        ? 'into the trap, none leaves'
+        : `to the smarthost ${c.outbound.smarthost.host}:${c.outbound.smarthost.port}`,
+  )
+  say(
+    'who may relay',
+    c.trusted.length === 0 ? 'users who logged in' : `users who logged in, and ${c.trusted.join(', ')} without`,
+  )
   say('certificate', c.tls === undefined ? 'self-signed' : c.tls.cert)
-  say('limits', `${octets(c.limits.messageSize)} a message, ${c.limits.recipients} recipients, ${c.limits.connections} connections`)
-  say('retries', `first after ${span(c.retry.first)}, then ever later up to ${span(c.retry.most)}; a warning after ${span(c.retry.warn)}, returned after ${span(c.retry.expire)}`)
+  say(
+    'limits',
+    `${octets(c.limits.messageSize)} a message, ${c.limits.recipients} recipients, ${c.limits.connections} connections`,
+  )
+  say(
+    'retries',
+    `first after ${span(c.retry.first)}, then ever later up to ${span(c.retry.most)}; a warning after ${span(c.retry.warn)}, returned after ${span(c.retry.expire)}`,
+  )
   say('plugins', c.plugins.map(p => ('use' in p ? p.use.name : p.name)).join(', ') || 'none')
 }

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import type { Command } from 'commander'
-import type { Outcome } from '@posthorn/contracts'
+import type { Json, Outcome } from '@posthorn/contracts'
 import { createLab, type Lab, type LabEvent } from '@posthorn/lab'
 import { Failure } from './failure.ts'
 import { printable, terminal, type Terminal } from './terminal.ts'
@@ -11,26 +11,30 @@ const green = 'green.example'
 const blue = 'blue.example'
 
 /** What an event of the lab is to somebody who follows the message. Undefined: not a step of the road. */
-const stepOf = ({ name, fields: f }: LabEvent): readonly [role: string, text: string] | undefined => {
+const stepOf = ({ name, fields }: LabEvent): readonly [role: string, text: string] | undefined => {
+  const f = (key: string): string => textOf(fields[key])
   switch (name) {
     case 'mua.composed':
-      return ['MUA', `${f['from']} writes a message of ${f['size']} octets`]
+      return ['MUA', `${f('from')} writes a message of ${f('size')} octets`]
     case 'auth.ok':
-      return ['MSA', `${f['user']} logs in with ${f['mechanism']} under TLS`]
+      return ['MSA', `${f('user')} logs in with ${f('mechanism')} under TLS`]
     case 'message.received':
-      return [f['origin'] === 'submission' ? 'MSA' : 'MTA', `takes it over and keeps it safe as ${f['id']}`]
+      return [f('origin') === 'submission' ? 'MSA' : 'MTA', `takes it over and keeps it safe as ${f('id')}`]
     case 'dns.mx':
-      return ['DNS', `${f['domain']} has its mail at ${f['answer']}`]
+      return ['DNS', `${f('domain')} has its mail at ${f('answer')}`]
     case 'delivery.relayed':
-      return ['MTA', `hands it to ${f['remote']}: ${f['reply'] ?? f['code'] ?? 'accepted'}`]
+      return ['MTA', `hands it to ${f('remote')}: ${f('code')} ${f('enhanced')} ${f('text')}`]
     case 'delivery.deferred':
-      return ['MTA', `can't reach the other side (${f['cause']}); the message waits`]
+      return ['MTA', `can't reach the other side (${f('cause')}); the message waits`]
     case 'delivery.delivered':
-      return ['MDA', `files it for ${f['rcpt']}`]
+      return ['MDA', `files it for ${f('rcpt')}`]
     default:
       return undefined
   }
 }
+
+const textOf = (value: Json | undefined): string =>
+  typeof value === 'string' || typeof value === 'number' ? `${value}` : ''
 
 const deliveredWithinMs = 30_000
 
@@ -51,12 +55,22 @@ const accepted = (outcomes: readonly Outcome[]): void => {
 
 const play = async (lab: Lab, out: Terminal, waiting: (domain: string) => Promise<void>): Promise<void> => {
   out.line(out.bold('\nOne. A message from one organisation to another.\n'))
-  accepted(await lab.submit({ user: 'ann', domain: green }, { to: [`bob@${blue}`], subject: 'Hello', text: 'The first message.' }))
+  accepted(
+    await lab.submit(
+      { user: 'ann', domain: green },
+      { to: [`bob@${blue}`], subject: 'Hello', text: 'The first message.' },
+    ),
+  )
   await arrives(lab, blue, 'bob', 'The first message.')
 
   out.line(out.bold(`\nTwo. ${green} goes down, and Bob answers.\n`))
   await lab.organisation(green).down()
-  accepted(await lab.submit({ user: 'bob', domain: blue }, { to: [`ann@${green}`], subject: 'Re: Hello', text: 'The answer.' }))
+  accepted(
+    await lab.submit(
+      { user: 'bob', domain: blue },
+      { to: [`ann@${green}`], subject: 'Re: Hello', text: 'The answer.' },
+    ),
+  )
   await waiting(blue)
   out.line(out.bold(`\n${green} comes back.\n`))
   await lab.organisation(green).bringUp()
@@ -94,7 +108,9 @@ const demo = async (o: { readonly state?: string; readonly json?: boolean }): Pr
   }
   out.value({ ok: true, messages: 2, ...(kept === undefined ? {} : { state: kept }) })
   out.line(out.bold('\nBoth messages arrived.'))
-  if (kept !== undefined) for (const domain of [green, blue]) out.line(`  Maildirs of ${domain}: ${relative(process.cwd(), join(kept, domain, 'mail')) || '.'}`)
+  if (kept !== undefined)
+    for (const domain of [green, blue])
+      out.line(`  Maildirs of ${domain}: ${relative(process.cwd(), join(kept, domain, 'mail')) || '.'}`)
 }
 
 export const addDemoCommand = (program: Command): void => {

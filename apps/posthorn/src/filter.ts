@@ -1,7 +1,21 @@
 import type { Filter, FilterField } from '@posthorn/contracts'
 import { Failure } from './failure.ts'
 
-const fields: readonly FilterField[] = ['id', 'site', 'sender', 'rcpt', 'domain', 'state', 'age', 'attempts', 'size', 'reply', 'tag', 'user', 'origin']
+const fields: readonly FilterField[] = [
+  'id',
+  'site',
+  'sender',
+  'rcpt',
+  'domain',
+  'state',
+  'age',
+  'attempts',
+  'size',
+  'reply',
+  'tag',
+  'user',
+  'origin',
+]
 const isField = (text: string): text is FilterField => fields.some(f => f === text)
 const operators = { ':': '=', '~': '~', '<': '<', '>': '>' } as const
 
@@ -17,12 +31,16 @@ const term = (text: string): Filter['and'][number] => {
     if (/^[0-9A-Za-z]{6,40}$/.test(text)) return { field: 'id', op: '=', value: text }
     throw new Failure(`${JSON.stringify(text)} is neither a queue id nor a term.\n${filterHelp}`, 2)
   }
-  if (!isField(field)) throw new Failure(`${JSON.stringify(field)} is not a field to filter by; there are ${fields.join(', ')}`, 2)
+  if (!isField(field))
+    throw new Failure(`${JSON.stringify(field)} is not a field to filter by; there are ${fields.join(', ')}`, 2)
   if (value === undefined || value === '') throw new Failure(`${JSON.stringify(text)} names no value`, 2)
   const comparable = field === 'age' || field === 'attempts' || field === 'size'
-  if ((op === '<' || op === '>') && !comparable) throw new Failure(`${field} can't be compared with ${op}; age, attempts and size can`, 2)
-  if (field === 'age' && !/^\d{1,9}(s|m|h|d)?$/.test(value)) throw new Failure(`${JSON.stringify(value)} is not an age such as 30m, 2h or 5d`, 2)
-  if ((field === 'attempts' || field === 'size') && !/^\d{1,15}$/.test(value)) throw new Failure(`${field} takes a whole number, not ${JSON.stringify(value)}`, 2)
+  if ((op === '<' || op === '>') && !comparable)
+    throw new Failure(`${field} can't be compared with ${op}; age, attempts and size can`, 2)
+  if (field === 'age' && !/^\d{1,9}(s|m|h|d)?$/.test(value))
+    throw new Failure(`${JSON.stringify(value)} is not an age such as 30m, 2h or 5d`, 2)
+  if ((field === 'attempts' || field === 'size') && !/^\d{1,15}$/.test(value))
+    throw new Failure(`${field} takes a whole number, not ${JSON.stringify(value)}`, 2)
   return { field, op: operators[op as keyof typeof operators], value }
 }
 

@@ -31,14 +31,22 @@ interface MailOptions extends StateOptions {
 const list = async (mailbox: string | undefined, o: MailOptions): Promise<void> => {
   const out = terminal(o.json === true)
   const limit = o.limit === undefined ? 50 : Number(o.limit)
-  if (!Number.isInteger(limit) || limit < 1) throw new Failure(`--limit takes a whole number of at least 1, not ${JSON.stringify(o.limit)}`, 2)
+  if (!Number.isInteger(limit) || limit < 1)
+    throw new Failure(`--limit takes a whole number of at least 1, not ${JSON.stringify(o.limit)}`, 2)
   const messages = await listMailbox(await pathOf(mailbox, o), { limit, unseen: o.unseen === true })
   for (const message of messages) out.value(message)
   if (messages.length === 0) out.line('No messages.')
   else
     out.table(
       ['', '', 'AGE', 'SIZE', 'FROM', 'SUBJECT'],
-      messages.map((m, i) => [String(i + 1), m.unseen ? 'new' : m.flags, span(Date.now() - m.arrived), octets(m.size), m.from, m.subject]),
+      messages.map((m, i) => [
+        String(i + 1),
+        m.unseen ? 'new' : m.flags,
+        span(Date.now() - m.arrived),
+        octets(m.size),
+        m.from,
+        m.subject,
+      ]),
     )
 }
 
@@ -58,17 +66,32 @@ const show = async (mailbox: string, which: string | undefined, o: MailOptions):
   await setFlags(path, id, { add: 'S' })
   if (o.raw === true) return void process.stdout.write(message.bytes)
   const { bytes: _bytes, attachments, ...rest } = message
-  out.value({ ...rest, attachments: attachments.map(a => ({ filename: a.filename, contentType: a.contentType, size: a.content.byteLength })) })
-  for (const [name, value] of [['From', message.from], ['To', message.to], ['Cc', message.cc], ['Date', message.date ?? ''], ['Subject', message.subject]] as const)
+  out.value({
+    ...rest,
+    attachments: attachments.map(a => ({
+      filename: a.filename,
+      contentType: a.contentType,
+      size: a.content.byteLength,
+    })),
+  })
+  for (const [name, value] of [
+    ['From', message.from],
+    ['To', message.to],
+    ['Cc', message.cc],
+    ['Date', message.date ?? ''],
+    ['Subject', message.subject],
+  ] as const)
     if (value !== '') out.line(`${out.bold(`${name}:`)} ${forTerminal(value)}`)
   out.line()
   out.line(forTerminal(message.text ?? message.html ?? '').trimEnd())
-  for (const a of attachments) out.line(out.dim(`[${forTerminal(a.filename ?? 'unnamed')}, ${a.contentType}, ${octets(a.content.byteLength)}]`))
+  for (const a of attachments)
+    out.line(out.dim(`[${forTerminal(a.filename ?? 'unnamed')}, ${a.contentType}, ${octets(a.content.byteLength)}]`))
 }
 
 const flag = async (mailbox: string, which: string, flags: string, o: MailOptions): Promise<void> => {
   const out = terminal(o.json === true)
-  const [, sign, letters] = /^([+-]?)([A-Za-z]+)$/.exec(flags) ?? fail(`flags are letters such as +S or -F, not ${JSON.stringify(flags)}`)
+  const [, sign, letters] =
+    /^([+-]?)([A-Za-z]+)$/.exec(flags) ?? fail(`flags are letters such as +S or -F, not ${JSON.stringify(flags)}`)
   const path = await pathOf(mailbox, o)
   const id = await idOf(path, which)
   const now = await setFlags(path, id, sign === '-' ? { remove: letters ?? '' } : { add: letters ?? '' })
@@ -80,7 +103,8 @@ const flag = async (mailbox: string, which: string, flags: string, o: MailOption
 /** `posthorn mail …`. */
 export const addMailCommands = (program: Command): void => {
   const mail = program.command('mail').description('read a mailbox')
-  const trap = (command: Command): Command => withState(command).option('--trap', 'the mail that development mode kept from leaving')
+  const trap = (command: Command): Command =>
+    withState(command).option('--trap', 'the mail that development mode kept from leaving')
   trap(mail.command('list [mailbox]'))
     .description('list messages, the newest first')
     .option('--limit <n>', 'at most so many', '50')
@@ -90,5 +114,7 @@ export const addMailCommands = (program: Command): void => {
     .description('show a message by its number in the list or its id, and mark it seen; the newest when none is named')
     .option('--raw', 'byte for byte')
     .action(show)
-  withState(mail.command('flag <mailbox> <message> <flags>')).description('set or clear flags: S seen, F flagged, R answered, T trashed; +S, -F').action(flag)
+  withState(mail.command('flag <mailbox> <message> <flags>'))
+    .description('set or clear flags: S seen, F flagged, R answered, T trashed; +S, -F')
+    .action(flag)
 }

@@ -19,6 +19,7 @@ const program = new Command('posthorn')
 withState(program.command('start'))
   .description('run the mail system; without --config in development mode, on loopback')
   .option('--send', 'development mode: let mail for other domains leave this machine')
+  .option('--any-port', 'development mode: take whatever ports are free')
   .action(start)
 withState(program.command('check')).description('check the configuration and say what it will do').action(check)
 withState(program.command('send'))
@@ -54,8 +55,9 @@ try {
   }
 }
 
-/** A system's refusal in one line; a fault of ours with its stack. */
+/** What the person can put right, in one line; a fault of ours with its stack. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  return 'code' in error || error.name === 'StoreError' ? error.message : (error.stack ?? error.message)
+  const known = 'code' in error || ['StackError', 'StoreError', 'UsersError', 'ConfigError', 'MaildirError'].includes(error.name)
+  return known ? error.message : (error.stack ?? error.message)
 }

@@ -18,8 +18,11 @@ export const withQueue = async <T>(state: string, use: (queue: QueueOperations) 
     }
   }
   const { queue: directory } = directories(state)
-  if (!existsSync(directory)) throw new Failure(`there is no queue under ${state}; name another with --state or --config`)
-  const queue = await openQueue({ directory, clock: systemClock, random: systemRandom })
+  if (!existsSync(directory))
+    throw new Failure(`there is no queue under ${state}; name another with --state or --config`)
+  const queue = await openQueue({ directory, clock: systemClock, random: systemRandom }).catch((error: unknown) => {
+    throw new Failure(error instanceof Error ? error.message : String(error))
+  })
   try {
     return await use(queue)
   } finally {

@@ -34,7 +34,10 @@ const list = async (terms: readonly string[], o: StateOptions & { readonly limit
     let shown = 0
     let after: string | undefined
     do {
-      const page = await queue.list(filter, { limit: Math.min(pageSize, limit - shown), ...(after === undefined ? {} : { after }) })
+      const page = await queue.list(filter, {
+        limit: Math.min(pageSize, limit - shown),
+        ...(after === undefined ? {} : { after }),
+      })
       for (const row of page.rows) out.value(row)
       if (page.rows.length > 0)
         out.table(['ID', 'STATE', 'AGE', 'SIZE', 'TRIES', 'NEXT', 'SENDER', 'RECIPIENT', 'WHY'], page.rows.map(cells))
@@ -53,7 +56,11 @@ const count = async (terms: readonly string[], o: StateOptions & { readonly by?:
     const rows = [...counts].sort((a, b) => b[1] - a[1])
     out.value(Object.fromEntries(rows))
     if (o.by === undefined) out.line(String(rows.reduce((sum, r) => sum + r[1], 0)))
-    else out.table([o.by.toUpperCase(), 'DELIVERIES'], rows.map(([key, n]) => [key === '' ? '–' : key, String(n)]))
+    else
+      out.table(
+        [o.by.toUpperCase(), 'DELIVERIES'],
+        rows.map(([key, n]) => [key === '' ? '–' : key, String(n)]),
+      )
   })
 }
 
@@ -61,32 +68,53 @@ const show = async (id: string, o: StateOptions): Promise<void> => {
   const out = terminal(o.json === true)
   await withQueue(await stateOf(o), async queue => {
     const entry = await queue.show(id as QueueId)
-    if (entry === undefined) throw new Failure(`there is no message ${JSON.stringify(id)}, neither queued nor in the history that is kept`)
+    if (entry === undefined)
+      throw new Failure(`there is no message ${JSON.stringify(id)}, neither queued nor in the history that is kept`)
     out.value(entry)
     if (out.json) return
     const { envelope } = entry
     out.line(`${out.bold(entry.id)}  from ${printable(envelope.returnPath?.wire ?? '<>')}  ${octets(entry.size)}`)
-    out.line(`arrived ${new Date(entry.arrived).toISOString()} (${span(Date.now() - entry.arrived)} ago) by ${envelope.origin}${envelope.user === undefined ? '' : ` as ${printable(envelope.user)}`}`)
+    out.line(
+      `arrived ${new Date(entry.arrived).toISOString()} (${span(Date.now() - entry.arrived)} ago) by ${envelope.origin}${envelope.user === undefined ? '' : ` as ${printable(envelope.user)}`}`,
+    )
     for (const row of entry.queued) waiting(out, row)
     if (entry.queued.length === 0) out.line('no longer in the queue')
     for (const row of entry.history) {
       const reply = row.attempt?.reply
       const said = reply === undefined ? '' : `: ${reply.code} ${reply.enhanced ?? ''} ${reply.lines.join(' / ')}`
       const at = row.attempt?.remote === undefined ? '' : ` at ${row.attempt.remote}`
-      out.line(printable(`  ${new Date(row.at).toISOString()}  ${row.event}  ${row.rcpt ?? ''}${at}  ${row.attempt?.cause ?? row.detail ?? ''}${said}`))
+      out.line(
+        printable(
+          `  ${new Date(row.at).toISOString()}  ${row.event}  ${row.rcpt ?? ''}${at}  ${row.attempt?.cause ?? row.detail ?? ''}${said}`,
+        ),
+      )
     }
   })
 }
 
 const waiting = (out: Terminal, row: QueueRow): void => {
-  const state = row.state === 'ready' ? `waits for its next try ${when(row.due)}` : row.state === 'leased' ? 'is being tried now' : row.state
+  const state =
+    row.state === 'ready'
+      ? `waits for its next try ${when(row.due)}`
+      : row.state === 'leased'
+        ? 'is being tried now'
+        : row.state
   const why = row.why ?? row.last?.cause
-  out.line(printable(`  ${row.rcpt} ${state}, after ${row.attempts} ${row.attempts === 1 ? 'try' : 'tries'}${why === undefined ? '' : `: ${why}`}`))
+  out.line(
+    printable(
+      `  ${row.rcpt} ${state}, after ${row.attempts} ${row.attempts === 1 ? 'try' : 'tries'}${why === undefined ? '' : `: ${why}`}`,
+    ),
+  )
 }
 
-const change = (what: Change['do'] & ('hold' | 'release' | 'retry' | 'drop')) =>
-  async (terms: readonly string[], o: StateOptions & { readonly all?: boolean; readonly dryRun?: boolean }): Promise<void> => {
-    if (terms.length === 0 && o.all !== true) throw new Failure(`say which: a queue id, a filter, or --all\n${filterHelp}`, 2)
+const change =
+  (what: Change['do'] & ('hold' | 'release' | 'retry' | 'drop')) =>
+  async (
+    terms: readonly string[],
+    o: StateOptions & { readonly all?: boolean; readonly dryRun?: boolean },
+  ): Promise<void> => {
+    if (terms.length === 0 && o.all !== true)
+      throw new Failure(`say which: a queue id, a filter, or --all\n${filterHelp}`, 2)
     const out = terminal(o.json === true)
     await withQueue(await stateOf(o), async queue => {
       const changed = await queue.change(parseFilter(terms), { do: what }, actor(), { dryRun: o.dryRun === true })
@@ -97,7 +125,8 @@ const change = (what: Change['do'] & ('hold' | 'release' | 'retry' | 'drop')) =>
   }
 
 /** Who is named in the audit event. */
-const actor = (): string => `${process.env['SUDO_USER'] ?? process.env['USER'] ?? `uid ${process.getuid?.() ?? '?'}`} (command)`
+const actor = (): string =>
+  `${process.env['SUDO_USER'] ?? process.env['USER'] ?? `uid ${process.getuid?.() ?? '?'}`} (command)`
 
 /** `posthorn queue …`. */
 export const addQueueCommands = (program: Command): void => {

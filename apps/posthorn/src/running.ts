@@ -6,7 +6,9 @@ export interface RunningServer {
   readonly pid: number
   /** The control socket. */
   readonly control: string
-  readonly listeners: Readonly<Record<string, { readonly host: string; readonly port: number } | { readonly path: string }>>
+  readonly listeners: Readonly<
+    Record<string, { readonly host: string; readonly port: number } | { readonly path: string }>
+  >
 }
 
 const file = (state: string): string => join(state, 'run.json')

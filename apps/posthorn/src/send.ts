@@ -38,8 +38,11 @@ const login = (o: SendOptions, state: string): { readonly user?: string; readonl
   const password =
     o.passwordFile === undefined
       ? (process.env['POSTHORN_PASSWORD'] ?? (development?.name === user ? development.password : undefined))
-      : readFile('the password', o.passwordFile).toString('utf8').replace(/\r?\n$/, '')
-  if (password === undefined) throw new Failure(`no password for ${user}: use --password-file FILE or POSTHORN_PASSWORD`, 2)
+      : readFile('the password', o.passwordFile)
+          .toString('utf8')
+          .replace(/\r?\n$/, '')
+  if (password === undefined)
+    throw new Failure(`no password for ${user}: use --password-file FILE or POSTHORN_PASSWORD`, 2)
   return { user, password }
 }
 
@@ -55,9 +58,14 @@ const serverOf = (o: SendOptions, state: string): SubmissionServer => {
   const listeners = readRunning(state)?.listeners
   const place = listeners?.[o.implicitTls === true ? 'submissions' : 'submission']
   if (place === undefined || 'path' in place)
-    throw new Failure(`no server runs on ${state}: start one with "posthorn start", or name one with --server HOST:PORT`)
+    throw new Failure(
+      `no server runs on ${state}: start one with "posthorn start", or name one with --server HOST:PORT`,
+    )
   const own = join(state, 'tls', 'self-signed.crt')
-  const trusted = existsSync(own) && o.ca === undefined ? { ca: readFile('the certificate', own).toString('utf8'), serverName: 'localhost' } : ca
+  const trusted =
+    existsSync(own) && o.ca === undefined
+      ? { ca: readFile('the certificate', own).toString('utf8'), serverName: 'localhost' }
+      : ca
   const host = place.host === '0.0.0.0' || place.host === '::' ? '127.0.0.1' : place.host
   return { host, port: place.port, tls, ...trusted }
 }
@@ -72,14 +80,29 @@ export const send = async (o: SendOptions): Promise<void> => {
   const text = o.text ?? readFile('standard input', 0).toString('utf8')
   const attachments = (o.attach ?? []).map(file => ({ filename: basename(file), content: readFile(file, file) }))
   try {
-    const message = await composeMessage({ from, to: o.to, cc: o.cc ?? [], bcc: o.bcc ?? [], subject: o.subject, text, attachments })
-    const sent = await submitMessage(message, { ...serverOf(o, state), ...(user === undefined ? {} : { user }), ...(password === undefined ? {} : { password }) })
+    const message = await composeMessage({
+      from,
+      to: o.to,
+      cc: o.cc ?? [],
+      bcc: o.bcc ?? [],
+      subject: o.subject,
+      text,
+      attachments,
+    })
+    const sent = await submitMessage(message, {
+      ...serverOf(o, state),
+      ...(user === undefined ? {} : { user }),
+      ...(password === undefined ? {} : { password }),
+    })
     out.value({ accepted: sent.accepted, rejected: sent.rejected, reply: sent.reply })
     out.line(printable(`sent to ${sent.accepted.join(', ')}: ${sent.reply}`))
     for (const r of sent.rejected) out.line(printable(`refused for ${r.address}: ${r.reply}`))
     if (sent.rejected.length > 0) process.exitCode = 1
   } catch (error) {
-    if (error instanceof SubmitError) throw new Failure(printable(`not sent (${error.reason}${error.temporary ? ', try again later' : ''}): ${error.message}`))
+    if (error instanceof SubmitError)
+      throw new Failure(
+        printable(`not sent (${error.reason}${error.temporary ? ', try again later' : ''}): ${error.message}`),
+      )
     if (error instanceof RangeError) throw new Failure(printable(error.message), 2)
     throw error
   }

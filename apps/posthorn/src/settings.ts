@@ -36,7 +36,8 @@ export const loadConfig = async (file: string): Promise<Config> => {
   } catch (error) {
     throw new Failure(`${path} can't be loaded: ${error instanceof Error ? error.message : String(error)}`)
   }
-  if (module.default === undefined) throw new Failure(`${path} has no default export; it should say: export default defineConfig({ … })`)
+  if (module.default === undefined)
+    throw new Failure(`${path} has no default export; it should say: export default defineConfig({ … })`)
   try {
     return checkConfig(module.default)
   } catch (error) {
@@ -46,8 +47,12 @@ export const loadConfig = async (file: string): Promise<Config> => {
 }
 
 /** The settings that the options name: a file, or development mode. */
-export const loadSettings = async (o: { readonly config?: string; readonly state?: string; readonly send?: boolean }): Promise<Settings> => {
+export const loadSettings = async (o: {
+  readonly config?: string
+  readonly state?: string
+  readonly send?: boolean
+}): Promise<Settings> => {
   const development = o.config === undefined
-  const config = o.config === undefined ? checkConfig(developmentConfig(o.send === true)) : await loadConfig(o.config)
+  const config = o.config === undefined ? checkConfig(developmentConfig(o)) : await loadConfig(o.config)
   return { config, development, state: resolve(o.state ?? config.state) }
 }

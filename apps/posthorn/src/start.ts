@@ -10,6 +10,7 @@ export interface StartOptions {
   readonly state?: string
   readonly json?: boolean
   readonly send?: boolean
+  readonly anyPort?: boolean
 }
 
 /** `posthorn start`: run until SIGTERM or SIGINT. */
@@ -45,11 +46,20 @@ const welcome = (
   user: DevelopmentUser | undefined,
 ): void => {
   const place = (l: ListenerAddress): string => ('path' in l ? l.path : `${l.host}:${l.port}`)
-  const note: Readonly<Record<string, string>> = { submission: 'STARTTLS, then log in', submissions: 'TLS from the start, then log in' }
-  out.line(out.bold(`Posthorn is running${development ? ' in development mode' : ''} as ${config.hostname}; its state is in ${state}`))
-  if (development && config.outbound === 'trap') out.line('Mail for other domains goes into a trap and never leaves this machine (--send lets it out).')
+  const note: Readonly<Record<string, string>> = {
+    submission: 'STARTTLS, then log in',
+    submissions: 'TLS from the start, then log in',
+  }
+  out.line(
+    out.bold(
+      `Posthorn is running${development ? ' in development mode' : ''} as ${config.hostname}; its state is in ${state}`,
+    ),
+  )
+  if (development && config.outbound === 'trap')
+    out.line('Mail for other domains goes into a trap and never leaves this machine (--send lets it out).')
   out.line()
-  for (const [name, l] of Object.entries(listeners)) out.line(`  ${name.padEnd(12)} ${place(l).padEnd(18)} ${out.dim(note[name] ?? '')}`)
+  for (const [name, l] of Object.entries(listeners))
+    out.line(`  ${name.padEnd(12)} ${place(l).padEnd(18)} ${out.dim(note[name] ?? '')}`)
   if (user !== undefined) {
     const submission = listeners['submission']
     out.line(`  ${'user'.padEnd(12)} ${user.name}   password ${out.bold(user.password)}`)
@@ -60,7 +70,9 @@ const welcome = (
     out.line(`  npx posthorn mail show ${user.name} 1${here}`)
     if (submission !== undefined && 'port' in submission) {
       out.line('\nOr with any other client, such as:\n')
-      out.line(`  swaks --server 127.0.0.1:${submission.port} -tls -au ${user.name} -ap ${user.password} --to ${user.name}`)
+      out.line(
+        `  swaks --server 127.0.0.1:${submission.port} -tls -au ${user.name} -ap ${user.password} --to ${user.name}`,
+      )
     }
   }
   out.line(`\nStop it with Ctrl-C.\n`)

@@ -15,6 +15,7 @@ export interface Terminal {
 
 const colour = process.stdout.isTTY && process.env['NO_COLOR'] === undefined
 // C0, DEL and C1 controls: the bytes with which text can take over a terminal.
+// oxlint-disable-next-line no-control-regex
 const controls = /[\u0000-\u001f\u007f-\u009f]/g
 
 /** Text with control characters made visible. */

@@ -26,10 +26,14 @@ const usersOf = async (o: StateOptions): Promise<Users> => {
 const passwordFrom = async (o: PasswordOptions): Promise<{ readonly password: string; readonly made: boolean }> => {
   if (o.generate === true) return { password: randomBytes(12).toString('base64url'), made: true }
   if (o.passwordFile !== undefined)
-    return { password: readFileSync(o.passwordFile === '-' ? 0 : o.passwordFile, 'utf8').replace(/\r?\n$/, ''), made: false }
+    return {
+      password: readFileSync(o.passwordFile === '-' ? 0 : o.passwordFile, 'utf8').replace(/\r?\n$/, ''),
+      made: false,
+    }
   const fromEnvironment = process.env['POSTHORN_PASSWORD']
   if (fromEnvironment !== undefined) return { password: fromEnvironment, made: false }
-  if (!process.stdin.isTTY) throw new Failure('no password: use --generate, --password-file FILE (- is standard input) or POSTHORN_PASSWORD', 2)
+  if (!process.stdin.isTTY)
+    throw new Failure('no password: use --generate, --password-file FILE (- is standard input) or POSTHORN_PASSWORD', 2)
   process.stderr.write('Password: ')
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   const keyboard = createInterface({ input: process.stdin, output: silent, terminal: true })
@@ -58,7 +62,9 @@ const refusable = async <t>(work: () => Promise<t>): Promise<t> => {
 export const addUserCommands = (program: Command): void => {
   const user = program.command('user').description('who may log in and send')
   const withPassword = (command: Command): Command =>
-    withState(command).option('--password-file <file>', 'read the password there; - is standard input').option('--generate', 'make a password and print it')
+    withState(command)
+      .option('--password-file <file>', 'read the password there; - is standard input')
+      .option('--generate', 'make a password and print it')
 
   withPassword(user.command('add <name>'))
     .description('add a user, such as ann@example.org, with a mailbox of that name')
@@ -91,6 +97,10 @@ export const addUserCommands = (program: Command): void => {
       const all = (await usersOf(o)).list()
       for (const u of all) out.value(u)
       if (all.length === 0) out.line('No users yet: posthorn user add ann@example.org')
-      else out.table(['USER', 'MAY SEND AS'], all.map(u => [u.name, [u.name, ...u.addresses].join(', ')]))
+      else
+        out.table(
+          ['USER', 'MAY SEND AS'],
+          all.map(u => [u.name, [u.name, ...u.addresses].join(', ')]),
+        )
     })
 }

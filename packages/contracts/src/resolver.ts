@@ -1,3 +1,5 @@
+import type { Tlsa } from './tls.ts'
+
 /** An answer from the DNS. A failure is a value; `servfail`, `timeout` and `bogus` are temporary, the others are facts. */
 export type Answer<T> =
   | {
@@ -29,5 +31,5 @@ export interface Resolver {
   aaaa(name: string, signal?: AbortSignal): Promise<Answer<string>>
   txt(name: string, signal?: AbortSignal): Promise<Answer<string>>
   ptr(ip: string, signal?: AbortSignal): Promise<Answer<string>>
-  tlsa(name: string, signal?: AbortSignal): Promise<Answer<import('./tls.ts').Tlsa>>
+  tlsa(name: string, signal?: AbortSignal): Promise<Answer<Tlsa>>
 }

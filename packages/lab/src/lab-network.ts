@@ -59,7 +59,10 @@ export const createLabNetwork = (): LabNetwork => {
       },
     }),
     setDown(ip, isDown) {
-      if (!isDown) return void down.delete(ip)
+      if (!isDown) {
+        down.delete(ip)
+        return
+      }
       down.add(ip)
       for (const wire of open.get(ip) ?? []) wire.abort()
       open.delete(ip)

@@ -1,6 +1,6 @@
 import { parseMailbox, type Mailbox } from '@posthorn/address'
 import type { Clock, Json, Journal, Level, Outcome, Random, Resolver } from '@posthorn/contracts'
-import { zoneResolver, type ZoneRecords, type Zones } from '@posthorn/dns'
+import { zoneResolver, type ZoneRecords } from '@posthorn/dns'
 import { bodyOf } from '@posthorn/message'
 import { composeMessage, type Draft } from '@posthorn/mua'
 import { createClient, type SmtpClient } from '@posthorn/smtp-client'
@@ -33,7 +33,10 @@ export interface Lab {
   readonly zones: Record<string, ZoneRecords>
   organisation(domain: string): Organisation
   /** Compose a message as a user of an organisation and submit it there: TLS, AUTH, and one outcome per recipient. */
-  submit(as: { readonly user: string; readonly domain: string }, message: Omit<Draft, 'from'>): Promise<readonly Outcome[]>
+  submit(
+    as: { readonly user: string; readonly domain: string },
+    message: Omit<Draft, 'from'>,
+  ): Promise<readonly Outcome[]>
   stop(): Promise<void>
 }
 
@@ -46,9 +49,16 @@ export const createLab = async (o: LabOptions): Promise<Lab> => {
   const network = createLabNetwork()
   const zones: Record<string, ZoneRecords> = Object.fromEntries(o.organisations.flatMap(zonesOf))
   const tell = (event: LabEvent): void => o.onEvent?.(event)
-  const resolver = watched(zoneResolver(zones as Zones), tell)
+  const resolver = watched(zoneResolver(zones), tell)
   const organisations = new Map<string, Organisation>()
-  const world = { network, resolver, clock, random, directory: o.directory, journal: (domain: string) => journalOf(domain, tell) }
+  const world = {
+    network,
+    resolver,
+    clock,
+    random,
+    directory: o.directory,
+    journal: (domain: string) => journalOf(domain, tell),
+  }
   for (const plan of o.organisations) organisations.set(plan.domain, await createOrganisation(plan, world))
   const mua: SmtpClient = createClient({ network: network.from(userIp), clock, hostname: 'laptop.test' })
   const organisation = (domain: string): Organisation => {
@@ -112,12 +122,23 @@ const watched = (resolver: Resolver, tell: (event: LabEvent) => void): Resolver 
   ...resolver,
   mx: async (name, signal) => {
     const answer = await resolver.mx(name, signal)
-    tell({ where: 'dns', name: 'dns.mx', fields: { domain: name, answer: answer.ok ? answer.records.map(r => `${r.preference} ${r.exchange}`).join(', ') : answer.why } })
+    tell({
+      where: 'dns',
+      name: 'dns.mx',
+      fields: {
+        domain: name,
+        answer: answer.ok ? answer.records.map(r => `${r.preference} ${r.exchange}`).join(', ') : answer.why,
+      },
+    })
     return answer
   },
 })
 
-const journalOf = (where: string, tell: (event: LabEvent) => void, bound: { readonly [k: string]: Json } = {}): Journal => ({
+const journalOf = (
+  where: string,
+  tell: (event: LabEvent) => void,
+  bound: { readonly [k: string]: Json } = {},
+): Journal => ({
   event: (name, fields, _level?: Level) => tell({ where, name, fields: { ...bound, ...fields } }),
   child: fields => journalOf(where, tell, { ...bound, ...fields }),
 })

@@ -76,7 +76,8 @@ export const createOrganisation = async (plan: OrganisationPlan, world: World): 
       allowAddress: () => true,
     })
     for (const [name, password] of Object.entries(plan.users))
-      if (fresh.users.find(`${name}@${plan.domain}`) === undefined) await fresh.users.add({ name: `${name}@${plan.domain}`, password })
+      if (fresh.users.find(`${name}@${plan.domain}`) === undefined)
+        await fresh.users.add({ name: `${name}@${plan.domain}`, password })
     await fresh.start()
     stack = fresh
     detach = (['mx', 'submission', 'submissions', 'lmtp'] as const).map(service =>

@@ -31,19 +31,32 @@ export interface ChainParts {
 
 export const createChains = async (config: Config, parts: ChainParts): Promise<Chains> => {
   const { clock, random, users, mailboxes } = parts
-  const isLocalDomain = mailboxes.isLocalDomain
+  const isLocalDomain = (domain: string): boolean => mailboxes.isLocalDomain(domain)
   const { hostname } = config
   const others = configured(config)
   const backend =
     typeof config.deliver === 'object'
-      ? [lmtpBackend({ address: `${config.deliver.lmtp.host}:${config.deliver.lmtp.port}`, recipients: config.deliver.recipients }, mailboxes)]
+      ? [
+          lmtpBackend(
+            {
+              address: `${config.deliver.lmtp.host}:${config.deliver.lmtp.port}`,
+              recipients: config.deliver.recipients,
+            },
+            mailboxes,
+          ),
+        ]
       : []
   const wayOut = remoteDomains({
     isLocalDomain,
     trap: config.outbound === 'trap',
     ...(typeof config.outbound === 'object' ? { smarthost: config.outbound.smarthost } : {}),
   })
-  const relay = relayGuard({ isLocalDomain, trusted: config.trusted, hostname, isMailbox: to => mailboxes.find(to) !== undefined })
+  const relay = relayGuard({
+    isLocalDomain,
+    trusted: config.trusted,
+    hostname,
+    isMailbox: to => mailboxes.find(to) !== undefined,
+  })
   const loops = loopGuard({ hostname, maxHops: config.limits.hops })
   const resolve = [...backend, mailboxes.plugin]
 
@@ -53,7 +66,11 @@ export const createChains = async (config: Config, parts: ChainParts): Promise<C
       clock,
       onVerdict: keepVerdict,
       onError: (plugin, hook, error) =>
-        parts.journal.event('policy.error', { plugin, hook, why: error instanceof Error ? error.message : String(error) }, 'error'),
+        parts.journal.event(
+          'policy.error',
+          { plugin, hook, why: error instanceof Error ? error.message : String(error) },
+          'error',
+        ),
     })
   const mx = await make([relay, ...resolve, wayOut, loops, ...others('mx')])
   const submission = await make([
@@ -83,8 +100,16 @@ export const createChains = async (config: Config, parts: ChainParts): Promise<C
 const configured = (config: Config): ((...services: readonly ServiceName[]) => readonly Entry[]) => {
   const entries = config.plugins.map(p => {
     const entry = 'use' in p ? p : { use: p }
-    return { on: 'on' in entry ? entry.on : undefined, entry: { use: once(entry.use), ...('onError' in entry && entry.onError === 'pass' ? { onError: 'pass' as const } : {}) } }
+    return {
+      on: 'on' in entry ? entry.on : undefined,
+      entry: {
+        use: once(entry.use),
+        ...('onError' in entry && entry.onError === 'pass' ? { onError: 'pass' as const } : {}),
+      },
+    }
   })
   return (...services) =>
-    entries.filter(({ on }) => on === undefined || services.length === 0 || services.some(s => on.includes(s))).map(e => e.entry)
+    entries
+      .filter(({ on }) => on === undefined || services.length === 0 || services.some(s => on.includes(s)))
+      .map(e => e.entry)
 }

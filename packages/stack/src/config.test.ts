@@ -42,6 +42,8 @@ describe('a configuration', () => {
   })
 
   test('refuses an alias in a domain that is not ours', () => {
-    expect(problems({ hostname: 'x.test', domains: ['x.test'], aliases: { 'a@y.test': 'b' } })).toContain('aliases.a@y.test: ')
+    expect(problems({ hostname: 'x.test', domains: ['x.test'], aliases: { 'a@y.test': 'b' } })).toContain(
+      'aliases.a@y.test: ',
+    )
   })
 })

@@ -1,21 +1,24 @@
 import { networkInterfaces } from 'node:os'
-import { definePlugin, type Plugin } from '@posthorn/plugin'
+import { definePlugin, type Chain, type Plugin } from '@posthorn/plugin'
 import type { Mailbox } from '@posthorn/address'
 import type { Outcome, TlsNeed, Transport } from '@posthorn/contracts'
 import { findExchanges } from '@posthorn/dns'
 import { createMaildirTransport, createTrapTransport, type MaildirTransport } from '@posthorn/mda'
-import { createSmtpTransport, type SmtpTransport } from '@posthorn/mta'
+import { createSmtpTransport, pluginTransport, type SmtpTransport } from '@posthorn/mta'
 import { createClient, type SmtpClient } from '@posthorn/smtp-client'
 import type { Directories } from './directories.ts'
 import type { Environment } from './environment.ts'
 import type { Config } from './schema.ts'
 import { readSecret } from './secret.ts'
+import { StackError } from './stack-error.ts'
 
 /** Every way a message can leave the queue. */
 export interface Outbound {
   readonly client: SmtpClient
   readonly smtp: SmtpTransport
   readonly local: MaildirTransport
+  /** Those that write Maildirs, which are to be cleaned. */
+  readonly maildirs: readonly MaildirTransport[]
   /** Ask the next hop of an address whether it would take mail for it. */
   readonly probe: (rcpt: Mailbox, signal: AbortSignal) => Promise<Outcome>
   /** By the names that site keys use. */
@@ -33,7 +36,8 @@ const ownAddresses = (): readonly string[] =>
 export const createOutbound = (
   config: Config,
   at: Directories,
-  env: Pick<Environment, 'clock' | 'random' | 'network' | 'resolver' | 'journal'> & Partial<Pick<Environment, 'smtpPort' | 'allowAddress'>>,
+  env: Pick<Environment, 'clock' | 'random' | 'network' | 'resolver' | 'journal'> &
+    Partial<Pick<Environment, 'smtpPort' | 'allowAddress'>>,
 ): Outbound => {
   const { clock, random, network, resolver, journal } = env
   const { hostname } = config
@@ -58,29 +62,68 @@ export const createOutbound = (
     client,
     smtp,
     local,
+    maildirs: [local, trap],
     probe: (rcpt, signal) => probe(rcpt, { client, hop: smarthost, signal, ...env }),
     transports: { mx: smtp, smtp, lmtp: smtp, local, trap },
     plugins: smarthost === undefined ? [] : [smarthostRoute(smarthost, login !== undefined)],
   }
 }
 
+/** Ours and those that plugins provide. Throws Error when a plugin's has the name of one of ours. */
+export const withPluginTransports = (
+  ours: Readonly<Record<string, Transport>>,
+  chain: Pick<Chain, 'transports'>,
+): Readonly<Record<string, Transport>> => {
+  const all: Record<string, Transport> = { ...ours }
+  for (const [name, run] of chain.transports) {
+    if (Object.hasOwn(ours, name))
+      throw new StackError(
+        `a plugin provides a transport ${JSON.stringify(name)}, but that is one of the stack's own: ${Object.keys(ours).join(', ')}`,
+      )
+    all[name] = pluginTransport(run)
+  }
+  return all
+}
+
 /** One host is asked, the best one: a probe informs, it does not deliver. */
 const probe = async (
   rcpt: Mailbox,
-  o: Pick<Environment, 'resolver' | 'random'> & Partial<Pick<Environment, 'smtpPort' | 'allowAddress'>> & { readonly client: SmtpClient; readonly hop: { readonly host: string; readonly port: number } | undefined; readonly signal: AbortSignal },
+  o: Pick<Environment, 'resolver' | 'random'> &
+    Partial<Pick<Environment, 'smtpPort' | 'allowAddress'>> & {
+      readonly client: SmtpClient
+      readonly hop: { readonly host: string; readonly port: number } | undefined
+      readonly signal: AbortSignal
+    },
 ): Promise<Outcome> => {
   const opportunistic = (name: string): TlsNeed => ({ level: 'may', names: [name], because: 'opportunistic' })
-  if (o.hop !== undefined) return o.client.probe(rcpt, { protocol: 'smtp', ...o.hop, tls: opportunistic(o.hop.host) }, o.signal)
-  const found = await findExchanges(o.resolver, rcpt.domain, { self: { names: [], addresses: [] }, random: o.random, ...(o.allowAddress && { allow: o.allowAddress }) }, o.signal)
-  if (!found.ok) return { fate: found.permanent ? 'failed' : 'deferred', phase: 'dns', cause: found.cause, status: found.status }
+  if (o.hop !== undefined)
+    return o.client.probe(rcpt, { protocol: 'smtp', ...o.hop, tls: opportunistic(o.hop.host) }, o.signal)
+  const found = await findExchanges(
+    o.resolver,
+    rcpt.domain,
+    { self: { names: [], addresses: [] }, random: o.random, ...(o.allowAddress && { allow: o.allowAddress }) },
+    o.signal,
+  )
+  if (!found.ok)
+    return { fate: found.permanent ? 'failed' : 'deferred', phase: 'dns', cause: found.cause, status: found.status }
   const [best] = found.hosts
   const ip = best?.addresses[0]
-  if (best === undefined || ip === undefined) return { fate: 'deferred', phase: 'dns', cause: 'no address', status: '4.4.3' }
-  return o.client.probe(rcpt, { protocol: 'smtp', host: best.name, ip, port: o.smtpPort ?? 25, tls: opportunistic(best.name) }, o.signal)
+  if (best === undefined || ip === undefined)
+    return { fate: 'deferred', phase: 'dns', cause: 'no address', status: '4.4.3' }
+  return o.client.probe(
+    rcpt,
+    { protocol: 'smtp', host: best.name, ip, port: o.smtpPort ?? 25, tls: opportunistic(best.name) },
+    o.signal,
+  )
 }
 
 const smarthostRoute = (
-  hop: { readonly host: string; readonly port: number; readonly tls?: 'never' | 'may' | 'encrypt' | 'verify' | undefined; readonly implicitTls?: boolean | undefined },
+  hop: {
+    readonly host: string
+    readonly port: number
+    readonly tls?: 'never' | 'may' | 'encrypt' | 'verify' | undefined
+    readonly implicitTls?: boolean | undefined
+  },
   hasLogin: boolean,
 ): Plugin => {
   const site = `smtp:${hop.host}:${hop.port}`
@@ -94,6 +137,8 @@ const smarthostRoute = (
   } as const
   return definePlugin({
     name: 'smarthost-route',
-    setup: () => ({ route: { order: 'late', run: (_recipient, delivery) => (delivery.site === site ? route : undefined) } }),
+    setup: () => ({
+      route: { order: 'late', run: (_recipient, delivery) => (delivery.site === site ? route : undefined) },
+    }),
   })
 }

@@ -5,7 +5,10 @@ import type { Inject, Job, Outcome, Transport } from '@posthorn/contracts'
  * Transports that put what they are given into the queue: what comes over LMTP for an alias that leads elsewhere must not make the
  * client wait for that elsewhere.
  */
-export const queued = (transports: Readonly<Record<string, Transport>>, inject: Inject): Readonly<Record<string, Transport>> =>
+export const queued = (
+  transports: Readonly<Record<string, Transport>>,
+  inject: Inject,
+): Readonly<Record<string, Transport>> =>
   Object.fromEntries(Object.keys(transports).map(name => [name, { deliver: job => enqueue(job, inject) }]))
 
 const enqueue = async (job: Job, inject: Inject): Promise<readonly Outcome[]> => {
@@ -19,7 +22,12 @@ const enqueue = async (job: Job, inject: Inject): Promise<readonly Outcome[]> =>
     })
     outcome = { fate: 'relayed', phase: 'local', cause: `queued as ${id}` }
   } catch (error) {
-    outcome = { fate: 'deferred', phase: 'local', cause: error instanceof Error ? error.message : String(error), status: '4.3.0' }
+    outcome = {
+      fate: 'deferred',
+      phase: 'local',
+      cause: error instanceof Error ? error.message : String(error),
+      status: '4.3.0',
+    }
   }
   return job.recipients.map(() => outcome)
 }

@@ -23,12 +23,35 @@ export const servicesOf = (
     sessionsPerClient: config.limits.connectionsPerAddress,
   }
   const common = { hostname: config.hostname, limits }
-  const submission = { ...common, origin: 'submission', protocol: 'smtp', chain: chains.submission, intake: intakes.submission, authenticator: users } as const
+  const submission = {
+    ...common,
+    origin: 'submission',
+    protocol: 'smtp',
+    chain: chains.submission,
+    intake: intakes.submission,
+    authenticator: users,
+  } as const
   // TLS state of one listener never serves another: each has its own.
   return {
-    mx: { ...common, name: 'mx', origin: 'mx', protocol: 'smtp', chain: chains.mx, intake: intakes.mx, tls: { certificates } },
+    mx: {
+      ...common,
+      name: 'mx',
+      origin: 'mx',
+      protocol: 'smtp',
+      chain: chains.mx,
+      intake: intakes.mx,
+      tls: { certificates },
+    },
     submission: { ...submission, name: 'submission', tls: { certificates } },
     submissions: { ...submission, name: 'submissions', tls: { certificates }, implicitTls: true },
-    lmtp: { ...common, name: 'lmtp', origin: 'lmtp', protocol: 'lmtp', chain: chains.lmtp, intake: intakes.lmtp, tls: { certificates } },
+    lmtp: {
+      ...common,
+      name: 'lmtp',
+      origin: 'lmtp',
+      protocol: 'lmtp',
+      chain: chains.lmtp,
+      intake: intakes.lmtp,
+      tls: { certificates },
+    },
   }
 }

@@ -16,11 +16,15 @@ import { createChains } from './chains.ts'
 import { directories } from './directories.ts'
 import { queued } from './queued.ts'
 import type { Environment, Store } from './environment.ts'
+import { followUsers } from './follow-users.ts'
 import { hostsOf, type Injector } from './hosts.ts'
-import { mailboxNames, mailboxOptions } from './local-mailboxes.ts'
-import { createOutbound } from './outbound.ts'
+import { mailboxOptions } from './local-mailboxes.ts'
+import { cleanDaily } from './clean-daily.ts'
+import { Opened } from './opened.ts'
+import { createOutbound, withPluginTransports } from './outbound.ts'
 import { serviceNames, type Config, type ServiceName } from './schema.ts'
 import { servicesOf } from './services.ts'
+import { explained, StackError } from './stack-error.ts'
 
 /** Where a service listens. */
 export type ListenerAddress = { readonly host: string; readonly port: number } | { readonly path: string }
@@ -43,7 +47,10 @@ export interface Stack {
   readonly journal: Journal
   readonly dispatcher: Dispatcher
   readonly inject: Inject
-  /** Listen and dispatch; what was left by the run before is due at once. Resolves when all services listen, with their addresses. */
+  /**
+   * Listen and dispatch; what was left by the run before is due at once. Resolves when all services listen, with their addresses.
+   * Rejects with StackError when one can't; then the stack has stopped, and nothing listens.
+   */
   start(): Promise<Readonly<Record<string, ListenerAddress>>>
   /** Hold a session of a service on a wire from elsewhere. */
   serve(service: ServiceName, wire: Wire): void
@@ -51,8 +58,6 @@ export interface Stack {
   stop(graceMs?: number): Promise<void>
 }
 
-/** How often the mailboxes follow the users. */
-const followUsersMs = 1_000
 const defaultGraceMs = 10_000
 
 const silent: Journal = { event: () => undefined, child: () => silent }
@@ -64,13 +69,24 @@ const formatOf = (config: Config, o: StackOptions): 'json' | 'text' => {
 }
 
 /** The one given, which its owner closes, or one that asks the configured servers. */
-const resolverOf = (config: Config, env: Pick<Environment, 'clock' | 'random'>, given: Resolver | undefined): Resolver & { close(): void } =>
+const resolverOf = (
+  config: Config,
+  env: Pick<Environment, 'clock' | 'random'>,
+  given: Resolver | undefined,
+): Resolver & { close(): void } =>
   given === undefined
-    ? createResolver({ ...env, timeoutMs: config.resolver.timeout, ...(config.resolver.servers === undefined ? {} : { servers: config.resolver.servers }) })
+    ? createResolver({
+        ...env,
+        timeoutMs: config.resolver.timeout,
+        ...(config.resolver.servers === undefined ? {} : { servers: config.resolver.servers }),
+      })
     : { ...given, close: () => undefined }
 
 /** Recipients that a plugin named, as mail for them would go. Throws Error when one can't be resolved. */
-const resolveAll = async (recipients: readonly Recipient[], o: Omit<ResolveFor, 'origin' | 'session'>): Promise<readonly ExpandedRecipient[]> => {
+const resolveAll = async (
+  recipients: readonly Recipient[],
+  o: Omit<ResolveFor, 'origin' | 'session'>,
+): Promise<readonly ExpandedRecipient[]> => {
   const found = await resolveRecipients(recipients, { ...o, origin: 'api', session: 'inject' })
   if (!found.ok) throw new Error(`${found.to.wire}: ${found.why}`)
   return found.goesTo
@@ -78,35 +94,60 @@ const resolveAll = async (recipients: readonly Recipient[], o: Omit<ResolveFor, 
 
 /**
  * Wire a mail system from a checked configuration. Nothing listens and nothing is sent before `start`.
- * Rejects with an Error that says what to do when the state directory is in use or unusable.
+ * Rejects with a StackError that says what to do when the state directory is in use or unusable, a ConfigError when a secret can't be
+ * read, and with what a plugin's set-up threw; nothing stays open then.
  */
 export const createStack = async (config: Config, o: StackOptions = {}): Promise<Stack> => {
+  const opened = new Opened()
+  try {
+    return await wire(config, o, opened)
+  } catch (error) {
+    await opened.close()
+    throw error
+  }
+}
+
+const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<Stack> => {
   const at = directories(o.state ?? config.state)
-  mkdirSync(at.state, { recursive: true, mode: 0o700 })
+  await explained('the state directory', () => mkdirSync(at.state, { recursive: true, mode: 0o700 }))
   const clock = o.clock ?? systemClock
   const random = o.random ?? systemRandom
-  const log = o.logTo === undefined ? undefined : createJournal({ stream: o.logTo, clock, level: config.log.level, format: formatOf(config, o) })
+  const log =
+    o.logTo === undefined
+      ? undefined
+      : createJournal({ stream: o.logTo, clock, level: config.log.level, format: formatOf(config, o) })
   const journal = o.journal ?? log ?? silent
   const env = { clock, random, journal }
 
-  const store = o.store ?? (await openQueue({ ...env, directory: at.queue, floorBytes: config.limits.freeSpace }))
+  const store =
+    o.store ??
+    (await explained('', () => openQueue({ ...env, directory: at.queue, floorBytes: config.limits.freeSpace })))
+  opened.add(() => store.close())
   const resolver = resolverOf(config, env, o.resolver)
-  const users = await openUsers(join(at.state, config.users), { clock, random, onError: error => journal.event('error', { what: 'users', why: String(error) }, 'error') })
-  const mailboxes = createMailboxes(mailboxOptions(config, users))
-  const certificates = await certificatesOf(config, at.tls, env)
+  opened.add(() => resolver.close())
+  const trouble = (what: string, error: unknown): void => journal.event('error', { what, why: String(error) }, 'error')
+  const users = await explained('', () =>
+    openUsers(join(at.state, config.users), { clock, random, onError: error => trouble('users', error) }),
+  )
+  const mailboxes = await explained('the mailboxes', () => createMailboxes(mailboxOptions(config, users)))
+  const certificates = await explained('the certificate', () => certificatesOf(config, at.tls, env))
+  opened.add(() => 'close' in certificates && certificates.close())
   const outbound = createOutbound(config, at, { ...o, ...env, resolver, network: o.network ?? systemNetwork() })
+  opened.add(() => outbound.client.close())
 
   const ending = new AbortController()
   let injector: Injector | undefined
   const host = hostsOf({ ...env, resolver, store, signal: ending.signal, probe: outbound.probe }, () => injector)
   const chains = await createChains(config, { ...env, users, mailboxes, routes: outbound.plugins, host })
+  opened.add(() => chains.stop())
+  const transports = withPluginTransports(outbound.transports, chains.outward)
   const entrance = { ...env, queue: store, hostname: config.hostname }
   const outward = { ...entrance, chain: chains.outward }
   const dispatcher = createDispatcher({
     ...outward,
-    transports: outbound.transports,
+    transports,
     prepareReport: draft => prepareReport(draft, outward),
-    exchanges: outbound.smtp.exchanges,
+    exchanges: (domain, signal) => outbound.smtp.exchanges(domain, signal),
     retry: { firstMs: config.retry.first, maxMs: config.retry.most },
     expireMs: config.retry.expire,
     warnAfterMs: config.retry.warn,
@@ -122,47 +163,68 @@ export const createStack = async (config: Config, o: StackOptions = {}): Promise
     intakes: {
       mx: createIntake({ ...entrance, chain: chains.mx, handoff: dispatcher }),
       submission: createIntake({ ...entrance, chain: chains.submission, handoff: dispatcher }),
-      lmtp: createLmtpIntake({ ...env, transports: { ...queued(outbound.transports, inject), local: outbound.local }, hostname: config.hostname, spoolDir: at.incoming }),
+      lmtp: createLmtpIntake({
+        ...env,
+        transports: { ...queued(transports, inject), local: outbound.local },
+        hostname: config.hostname,
+        spoolDir: at.incoming,
+      }),
     },
   })
   const listeners = new Map<ServiceName, Listener>()
   for (const name of serviceNames) listeners.set(name, createListener(services[name], env))
 
-  let stopFollowing = (): void => undefined
-  const followUsers = (): void => {
-    mailboxes.update({ mailboxes: mailboxNames(config, users) })
-    stopFollowing = clock.after(followUsersMs, followUsers)
-  }
+  let stopped: Promise<void> | undefined
+  let starting: Promise<unknown> = Promise.resolve()
+  let stopTimers = (): void => undefined
 
-  const start = async (): Promise<Readonly<Record<string, ListenerAddress>>> => {
-    followUsers()
-    await dispatcher.start()
-    const addresses: Record<string, ListenerAddress> = {}
-    for (const name of serviceNames) {
-      const place = config.listeners[name]
-      if (place === false || o.listen === false) continue
-      const listening = await listeners.get(name)?.listen(place)
-      addresses[name] = 'path' in place ? place : (listening ?? place)
+  const begin = async (): Promise<Readonly<Record<string, ListenerAddress>>> => {
+    const stopFollowing = followUsers(config, {
+      clock,
+      users,
+      mailboxes,
+      onError: error => trouble('mailboxes', error),
+    })
+    const stopCleaning = cleanDaily(outbound.maildirs, { clock, onError: error => trouble('cleaning Maildirs', error) })
+    stopTimers = () => {
+      stopFollowing()
+      stopCleaning()
     }
+    await explained('the queue', () => dispatcher.start())
+    const addresses: Record<string, ListenerAddress> = {}
+    for (const [name, listener] of listeners) {
+      const place = config.listeners[name]
+      if (place === false || o.listen === false || stopped !== undefined) continue
+      const listening = await explained(`the service ${name}`, () => listener.listen(place))
+      addresses[name] = 'path' in place ? place : listening
+    }
+    if (stopped !== undefined) throw new StackError('it was stopped before it had started')
     return addresses
   }
+  const start = async (): Promise<Readonly<Record<string, ListenerAddress>>> => {
+    const begun = begin()
+    starting = begun.catch(() => undefined)
+    try {
+      return await begun
+    } catch (error) {
+      await stop(0)
+      throw error
+    }
+  }
 
-  let stopped: Promise<void> | undefined
-  const stop = async (graceMs: number): Promise<void> => {
+  const takeDown = async (graceMs: number): Promise<void> => {
+    await starting
     journal.event('service.draining', {})
-    stopFollowing()
+    stopTimers()
     await Promise.all([...listeners.values()].map(listener => listener.drain(graceMs)))
     await dispatcher.drain(graceMs)
     await dispatcher.stop()
     ending.abort()
-    await chains.stop()
-    await outbound.client.close()
-    await store.close()
-    if ('close' in certificates) certificates.close()
-    resolver.close()
+    await opened.close()
     journal.event('service.stopped', {})
     await log?.close()
   }
+  const stop = (graceMs: number): Promise<void> => (stopped ??= takeDown(graceMs))
 
   return {
     config,
@@ -174,6 +236,6 @@ export const createStack = async (config: Config, o: StackOptions = {}): Promise
     inject,
     start,
     serve: (service, wire) => listeners.get(service)?.serve(wire),
-    stop: (graceMs = defaultGraceMs) => (stopped ??= stop(graceMs)),
+    stop: (graceMs = defaultGraceMs) => stop(graceMs),
   }
 }
