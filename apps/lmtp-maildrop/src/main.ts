@@ -18,3 +18,41 @@ const { values: o } = parseArgs({
     port: { type: 'string', default: '2424' },
   },
 })
+const { hostname, host } = o
+if (o.domain.length === 0 || o.mailbox.length === 0) throw new Error('say --domain NAME and --mailbox NAME')
+process.umask(0o077)
+
+// Who the recipients are: the mailboxes say what an address is, this rule that mail for our domains is welcome, and no other.
+const mailboxes = createMailboxes({ domains: o.domain, mailboxes: o.mailbox, hostname })
+const ourDomains = definePlugin({
+  name: 'our-domains',
+  setup: () => ({ rcpt: ({ to }) => (mailboxes.isLocalDomain(to.domain) ? permit : pass) }),
+})
+
+// Where the messages go, and what answers for them.
+const journal = createJournal({ stream: process.stdout, format: 'json', level: 'info', clock })
+const local = createMaildirTransport({ root: join(o.root, 'mail'), clock, random, hostname })
+const intake = createLmtpIntake({
+  transports: { local },
+  spoolDir: join(o.root, 'incoming'),
+  hostname,
+  clock,
+  random,
+  journal,
+})
+
+const chain = await createChain([ourDomains, mailboxes.plugin], { host: withoutHost, clock })
+const listener = createListener(
+  { name: 'lmtp', origin: 'lmtp', protocol: 'lmtp', hostname, chain, intake },
+  { clock, random, journal },
+)
+const lmtp = await listener.listen({ host, port: Number(o.port) })
+process.stdout.write(`${JSON.stringify({ event: 'ready', pid: process.pid, listeners: { lmtp } })}\n`)
+
+const stop = async (): Promise<void> => {
+  await listener.drain(10_000)
+  await chain.stop()
+  await journal.close()
+}
+process.once('SIGTERM', () => void stop())
+process.once('SIGINT', () => void stop())

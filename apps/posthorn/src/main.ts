@@ -58,6 +58,7 @@ try {
 /** What the person can put right, in one line; a fault of ours with its stack. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const known = 'code' in error || ['StackError', 'StoreError', 'UsersError', 'ConfigError', 'MaildirError'].includes(error.name)
+  const known =
+    'code' in error || ['StackError', 'StoreError', 'UsersError', 'ConfigError', 'MaildirError'].includes(error.name)
   return known ? error.message : (error.stack ?? error.message)
 }
