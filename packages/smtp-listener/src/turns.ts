@@ -126,6 +126,8 @@ export class Turns implements LinkOwner {
   }
 
   #expired(): void {
+    // Whoever does not read gets no last words either: they would wait behind the rest.
+    if (this.link.congested) return this.link.abort()
     this.link.say(this.#speaker.tooLate())
     this.#close()
   }

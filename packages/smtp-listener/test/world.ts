@@ -385,9 +385,9 @@ export class Client implements Subject {
   end(): void {
     this.#stream.end()
   }
-  /** Gone at once. */
+  /** Gone at once, without a word. */
   reset(): void {
-    this.#wire.abort()
+    this.#stream.destroy(new Error('reset'))
   }
   /** Read no more, as a client that has stopped listening. */
   deaf(): void {
