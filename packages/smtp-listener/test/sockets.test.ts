@@ -2,6 +2,8 @@ import { createHook } from 'node:async_hooks'
 import { connect as dialTcp, type Socket } from 'node:net'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { join } from 'node:path'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import { afterEach, expect, test } from 'vitest'
@@ -73,7 +75,7 @@ test('the greeting comes without the pause of the library', async () => {
   expect(Math.min(...times)).toBeLessThan(50)
 })
 
-test('no name is looked up for a client, and no timer runs before its greeting', async () => {
+test('no name is looked up for a client', async () => {
   const { dial } = await serve()
   const begun: string[] = []
   const hook = createHook({ init: (_id, type) => void begun.push(type) }).enable()
@@ -173,6 +175,9 @@ test('a client that resets at once harms nobody', async () => {
   while (listener.sessions > 0) await new Promise(resolve => setImmediate(resolve))
 })
 
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
 test('a hundred megabytes flow through bounded memory at the pace of the store', async () => {
   const { dial, intake } = await serve({ limits: { messageBytes: 200_000_000 } })
   let stored = 0
@@ -182,8 +187,12 @@ test('a hundred megabytes flow through bounded memory at the pace of the store',
     id: 'big',
     write: chunk => {
       stored += chunk.length
-      most = Math.max(most, process.memoryUsage().arrayBuffers)
-      return ++writes % 7 === 0 ? new Promise(resolve => setImmediate(resolve)) : undefined
+      writes += 1
+      if (writes % 300 === 0) {
+        collectGarbage()
+        most = Math.max(most, process.memoryUsage().arrayBuffers)
+      }
+      return writes % 7 === 0 ? new Promise(resolve => setImmediate(resolve)) : undefined
     },
     end: () => {
       throw new Error('not asked for')
@@ -195,6 +204,7 @@ test('a hundred megabytes flow through bounded memory at the pace of the store',
   await client.reply()
   await client.ask('EHLO client.test', ...mail)
   await client.send('Subject: big\r\n\r\n')
+  collectGarbage()
   const before = process.memoryUsage().arrayBuffers
   const piece = Buffer.from(`${'x'.repeat(76)}\r\n`.repeat(840))
   const pieces = Math.ceil(104_857_600 / piece.length)
@@ -203,22 +213,26 @@ test('a hundred megabytes flow through bounded memory at the pace of the store',
   await client.send('.\r\n')
   expect(await client.reply()).toBe('250 2.0.0 Ok: queued as big')
   expect(stored).toBe(pieces * piece.length)
-  expect(most - before).toBeLessThan(48 * 1024 * 1024)
+  // What cannot be collected, not what was not yet.
+  expect(most - before).toBeLessThan(4 * 1024 * 1024)
 })
 
 test('a store that is slow makes the client wait', async () => {
   const { dial, intake } = await serve()
   let go: () => void = () => {}
   let writes = 0
-  intake.onWrite = () => {
-    writes += 1
-    return new Promise(resolve => (go = resolve))
-  }
+  const begun = new Promise<void>(begin => {
+    intake.onWrite = () => {
+      writes += 1
+      begin()
+      return new Promise(resolve => (go = resolve))
+    }
+  })
   const { client, socket } = await dial()
   await client.reply()
   await client.ask('EHLO client.test', ...mail)
   await client.send('Subject: big\r\n\r\nx')
-  while (writes === 0) await new Promise(resolve => setImmediate(resolve))
+  await begun
   const piece = Buffer.from(`${'x'.repeat(76)}\r\n`.repeat(840))
   let accepted = 0
   for (; accepted < 400; accepted += 1) if (!socket.write(piece) && (await isStuck(socket))) break
