@@ -98,6 +98,18 @@ describe('a report', () => {
     ])
   })
 
+  test.each([
+    ['mx.example.org[192.0.2.1]:25', 'mx.example.org'],
+    ['mx.example.org:2525', 'mx.example.org'],
+    ['192.0.2.1:2525', '[192.0.2.1]'],
+    ['192.0.2.1[192.0.2.1]:2525', '[192.0.2.1]'],
+    ['2001:db8::1:25', '[IPv6:2001:db8::1]'],
+  ])('names the peer %s as a host or a literal, without its port', (remote, host) => {
+    expect(text(buildReport({ ...base, recipients: [{ ...failed, remote }] }))).toContain(
+      `\r\nRemote-MTA: dns; ${host}\r\n`,
+    )
+  })
+
   test('returns the headers alone when there is no more', () => {
     const report = text(buildReport({ ...base, original }))
     expect(report).toContain('Content-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: 7bit\r\n')

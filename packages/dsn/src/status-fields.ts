@@ -24,8 +24,13 @@ export const replyText = (reply: RemoteReply): string => {
   return printable([String(reply.code), reply.enhanced ?? '', text].filter(part => part !== '').join(' '), 900)
 }
 
-/** The host of `mx.example.org[192.0.2.1]:25`. */
-const hostOf = (remote: string): string => printable(remote.split('[', 1)[0] || remote, 255)
+/** The host of `mx.example.org[192.0.2.1]:25` or `192.0.2.1:25`; one without a name as a literal (RFC 3464 §2.1.2, RFC 5321 §4.1.3). */
+const hostOf = (remote: string): string => {
+  const bracket = remote.indexOf('[')
+  const host = bracket > 0 ? remote.slice(0, bracket) : remote.replace(/:\d{1,5}$/, '')
+  if (/^\d{1,3}(?:\.\d{1,3}){3}$/.test(host)) return `[${host}]`
+  return /^[\da-f:.]*:[\da-f:.]*$/i.test(host) ? `[IPv6:${host}]` : printable(host, 255)
+}
 
 type Line = readonly [name: string, value: string | undefined]
 
