@@ -1,18 +1,25 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
+/** The checkout. */
+export const root: string = fileURLToPath(new URL('../..', import.meta.url))
 
 /** The `posthorn` program run as a stranger would run it. */
 export interface Running {
   readonly pid: number
   readonly ports: Readonly<Record<string, number>>
+  /** The port of a listener that must be there. */
+  port(listener: 'mx' | 'submission' | 'submissions' | 'lmtp'): number
   /** All it printed on standard output after the first line, and on standard error. */
   output(): string
   /** SIGTERM, and the exit code. */
   stop(): Promise<number | null>
   /** SIGKILL, and wait for the end. */
   kill(): Promise<void>
+}
+
+const fail = (why: string): never => {
+  throw new Error(why)
 }
 
 /** Start an app's main file and wait for its ready line. */
@@ -58,9 +65,11 @@ export const startPosthorn = async (
     child.kill('SIGKILL')
     throw error
   }
+  const ports = Object.fromEntries(Object.entries(line.listeners).map(([name, l]) => [name, l.port]))
   return {
     pid: line.pid,
-    ports: Object.fromEntries(Object.entries(line.listeners).map(([name, l]) => [name, l.port])),
+    ports,
+    port: listener => ports[listener] ?? fail(`it has no listener ${listener}`),
     output: () => kept.join(''),
     stop: async () => {
       child.kill('SIGTERM')
