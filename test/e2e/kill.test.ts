@@ -62,10 +62,14 @@ test('ten times killed in bursts of mail at instants of chance: every message an
   const last = await site.start()
   const subjects = (): ReadonlyMap<string, string> =>
     new Map(site.messages(user).map(m => [/^Subject: (\S+)/m.exec(m)?.[1] ?? `torn: ${m.slice(0, 80)}`, m]))
-  const arrived = await until('every promised message', () => {
-    const now = subjects()
-    return promised.every(marker => now.has(marker)) ? now : undefined
-  }, 20_000)
+  const arrived = await until(
+    'every promised message',
+    () => {
+      const now = subjects()
+      return promised.every(marker => now.has(marker)) ? now : undefined
+    },
+    20_000,
+  )
   const known = new Set([...sent, 'instant'])
   for (const [marker, text] of arrived) {
     expect(known).toContain(marker)

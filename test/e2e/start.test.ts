@@ -77,7 +77,9 @@ const chatty = definePlugin({ name: 'chatty', setup: ({ log }) => (log('warn', '
     const second = await site.posthorn('start', '--json')
     expect(second.code).toBe(1)
     expect(second.stdout).toBe('')
-    expect(second.stderr).toBe(`posthorn: the queue in ${join(site.state, 'queue')} is in use by process ${running.pid}\n`)
+    expect(second.stderr).toBe(
+      `posthorn: the queue in ${join(site.state, 'queue')} is in use by process ${running.pid}\n`,
+    )
     expect(await running.stop()).toBe(0)
   })
 })

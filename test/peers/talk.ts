@@ -111,7 +111,11 @@ export const sendMail = async (
   t: Talk,
   mail: { readonly from?: string; readonly to: readonly string[]; readonly content: string },
 ): Promise<string> => {
-  const steps = [`MAIL FROM:<${mail.from ?? 'sender@elsewhere.example'}>`, ...mail.to.map(to => `RCPT TO:<${to}>`), 'DATA']
+  const steps = [
+    `MAIL FROM:<${mail.from ?? 'sender@elsewhere.example'}>`,
+    ...mail.to.map(to => `RCPT TO:<${to}>`),
+    'DATA',
+  ]
   for (const step of steps) {
     const reply = await t.say(step)
     if (!/^[23]/.test(reply)) return reply

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { createJournal } from '@posthorn/journal'
 import { createLmtpIntake, createMaildirTransport, createMailboxes } from '@posthorn/mda'
-import { createChain, definePlugin, pass, permit, withoutHost } from '@posthorn/plugin'
+import { relayGuard } from '@posthorn/mta'
+import { createChain, withoutHost } from '@posthorn/plugin'
 import { createListener } from '@posthorn/smtp-listener'
 import { systemClock as clock, systemRandom as random } from '@posthorn/system'
 
@@ -22,12 +23,9 @@ const { hostname, host } = o
 if (o.domain.length === 0 || o.mailbox.length === 0) throw new Error('say --domain NAME and --mailbox NAME')
 process.umask(0o077)
 
-// Who the recipients are: the mailboxes say what an address is, this rule that mail for our domains is welcome, and no other.
+// Who the recipients are: the mailboxes say what an address is, the guard that mail for our domains is welcome, and no other.
 const mailboxes = createMailboxes({ domains: o.domain, mailboxes: o.mailbox, hostname })
-const ourDomains = definePlugin({
-  name: 'our-domains',
-  setup: () => ({ rcpt: ({ to }) => (mailboxes.isLocalDomain(to.domain) ? permit : pass) }),
-})
+const guard = relayGuard({ isLocalDomain: mailboxes.isLocalDomain, hostname })
 
 // Where the messages go, and what answers for them.
 const journal = createJournal({ stream: process.stdout, format: 'json', level: 'info', clock })
@@ -41,7 +39,7 @@ const intake = createLmtpIntake({
   journal,
 })
 
-const chain = await createChain([ourDomains, mailboxes.plugin], { host: withoutHost, clock })
+const chain = await createChain([guard, mailboxes.plugin], { host: withoutHost, clock })
 const listener = createListener(
   { name: 'lmtp', origin: 'lmtp', protocol: 'lmtp', hostname, chain, intake },
   { clock, random, journal },

@@ -53,6 +53,9 @@ describe('relayGuard', () => {
     ['them!other!user@us.example'],
     ['"user@them.example"@us.example'],
     ['"user%them.example@us.example"@us.example'],
+    ['user%them.example%us.example@us.example'],
+    ['us.example!them.example!user@us.example'],
+    ['"us.example!user@them.example%us.example"@us.example'],
   ])('row 36: %s, a foreign domain in a local part of ours, is refused', async to => {
     expect(await ask(to)).toEqual(relayDenied)
   })

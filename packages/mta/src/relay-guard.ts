@@ -51,13 +51,10 @@ const namesAnother = (local: LocalPart, isOurs: (domain: string) => boolean): bo
   return false
 }
 
+/** Every part that a machine behind us might take for a domain: each after a percent or at sign, each before a bang. */
 const routed = (local: LocalPart): readonly string[] => {
-  const found: string[] = []
-  const at = local.lastIndexOf('@')
-  if (at >= 0) found.push(local.slice(at + 1))
-  const percent = local.lastIndexOf('%')
-  if (percent >= 0) found.push(local.slice(percent + 1, at > percent ? at : undefined))
-  const bang = local.indexOf('!')
-  if (bang >= 0) found.push(local.slice(0, bang))
-  return found
+  const parts = local.split(/([%@!])/)
+  return parts.filter(
+    (part, i) => i % 2 === 0 && part !== '' && (parts[i + 1] === '!' || '%@'.includes(parts[i - 1] ?? '!')),
+  )
 }

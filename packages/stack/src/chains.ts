@@ -1,3 +1,4 @@
+import type { Mailbox } from '@posthorn/address'
 import { createChain, type Chain, type Entry, type Host, type Plugin } from '@posthorn/plugin'
 import type { Clock, Journal, Mailboxes, Random } from '@posthorn/contracts'
 import { authRequired, fixUps, senderRights, submissionRelay, type Users } from '@posthorn/msa'
@@ -55,7 +56,7 @@ export const createChains = async (config: Config, parts: ChainParts): Promise<C
     isLocalDomain,
     trusted: config.trusted,
     hostname,
-    isMailbox: to => mailboxes.find(to) !== undefined,
+    isMailbox: to => isExactly(to, mailboxes.find(to)),
   })
   const loops = loopGuard({ hostname, maxHops: config.limits.hops })
   const resolve = [...backend, mailboxes.plugin]
@@ -94,6 +95,12 @@ export const createChains = async (config: Config, parts: ChainParts): Promise<C
       for (const chain of [mx, submission, lmtp, outward]) await chain.stop()
     },
   }
+}
+
+/** Whether an address has a mailbox of just its own name, and not by its detail, an alias or as one of all the others. */
+const isExactly = ({ local, domain }: Mailbox, mailbox: string | undefined): boolean => {
+  const name = mailbox?.toLowerCase()
+  return name === local.toLowerCase() || name === `${local.toLowerCase()}@${domain}`
 }
 
 /** The operator's plugins, each set up once; picks those of some services, or without any named, those that ask about queue and delivery. */
