@@ -24,7 +24,7 @@ import type { Said, Stage } from './stage.ts'
 type Auth = Extract<Command, { verb: 'AUTH' }>
 
 /** One AUTH from its command to its outcome (RFC 4954 §4). Responses and passwords are in no event and no trace. */
-export class AuthExchange implements Stage {
+class AuthExchange implements Stage {
   readonly #session: Session
   readonly #mechanism: string
   #step: SaslStep | undefined

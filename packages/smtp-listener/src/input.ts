@@ -33,10 +33,6 @@ export class Input {
   get waiting(): boolean {
     return this.#chunk !== undefined || this.#queue.length > 0
   }
-  /** Whether a line has begun and not ended. */
-  get midLine(): boolean {
-    return this.#begun !== '' || this.#skipped > 0
-  }
 
   add(chunk: Uint8Array): void {
     if (chunk.length === 0) return

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { duplexPair, type Duplex } from 'node:stream'
-import { createChain, definePlugin, pass, permit } from '@posthorn/plugin'
+import { createChain, definePlugin, pass, permit, withoutHost } from '@posthorn/plugin'
 import { parseMailbox } from '@posthorn/address'
 import { renderHeaders } from '@posthorn/message'
 import { defer, mailboxFull, queuedAs, reject } from '@posthorn/reply'
 import { socketWire } from '@posthorn/system'
 import { manualClock, seededRandom, type ManualClock, type Subject } from '@posthorn/testkit'
 import { createListener, keepVerdict, type Limits, type Listener, type Service } from '@posthorn/smtp-listener'
-import type { Chain, Hooks, Host, Plugin, Recipient } from '@posthorn/plugin'
+import type { Chain, Hooks, Plugin, Recipient } from '@posthorn/plugin'
 import type { Mailbox } from '@posthorn/address'
 import type { Body, Headers } from '@posthorn/message'
 import type { Reply } from '@posthorn/reply'
@@ -31,7 +31,7 @@ export const mailbox = (text: string): Mailbox => {
 const to = (text: string): Recipient => ({ to: mailbox(text) })
 
 /** A message that the intake was given, or was not: `fate` says. */
-export interface Taken {
+interface Taken {
   readonly transaction: Transaction
   content: string
   disposition?: Disposition
@@ -166,7 +166,7 @@ const later = async <T>(value: T): Promise<T> => {
 }
 
 /** Plugins that transcripts ask for with `#! plugins=`. */
-export const plugins: { readonly [name: string]: Plugin } = {
+const plugins: { readonly [name: string]: Plugin } = {
   'connect-554': named('connect-554', { connect: () => reject(550, '5.7.1', 'Listed') }),
   'connect-421': named('connect-421', { connect: () => defer(450, '4.7.1', 'Come back later') }),
   'no-ehlo': named('no-ehlo', { ehlo: name => (name === 'bad.test' ? reject(550, '5.7.1', 'Bad name') : pass) }),
@@ -257,7 +257,7 @@ export const world = async (o: WorldOptions = {}): Promise<World> => {
     return plugin
   })
   const chain = await createChain([addresses, ...wanted], {
-    host: () => ({ clock }) as unknown as Host,
+    host: withoutHost,
     clock,
     onVerdict: keepVerdict,
     onError: (plugin, hook, error) => journal.event('policy.error', { plugin, hook, message: String(error) }),
