@@ -20,12 +20,14 @@ export class Desk {
   readonly domain: Domain
   readonly #greetings = new Map<string, Greeting>()
 
-  /** Throws RangeError when the host name is no domain or a mechanism does not exist. */
+  /** Throws RangeError when the host name is no domain, a mechanism does not exist or implicit TLS has no certificate. */
   constructor(service: Service, deps: ListenerDependencies) {
     const domain = parseDomain(service.hostname)
     if (domain === undefined) throw new RangeError(`not a host name: ${JSON.stringify(service.hostname)}`)
     const unknown = mechanismsOf(service).find(name => !saslMechanisms.has(name))
     if (unknown !== undefined) throw new RangeError(`no SASL mechanism of that name: ${JSON.stringify(unknown)}`)
+    if (service.implicitTls === true && service.tls === undefined)
+      throw new RangeError(`service ${service.name} has implicit TLS and no certificate`)
     this.service = service
     this.limits = { ...defaultLimits, ...service.limits }
     this.clock = deps.clock

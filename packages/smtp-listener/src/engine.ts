@@ -1,6 +1,7 @@
+import { lstat, unlink } from 'node:fs/promises'
+import { connect, type Socket } from 'node:net'
 import { SMTPServer } from 'smtp-server'
 import { socketWire } from '@posthorn/system'
-import type { Socket } from 'node:net'
 import type { Endpoint, Wire } from '@posthorn/contracts'
 import type { ListenAt } from './service.ts'
 
@@ -21,6 +22,23 @@ const wireOf = (socket: Socket): Wire => {
     local: { ip: plainIp(localAddress ?? ''), port: localPort ?? 0 },
   })
 }
+
+const isSocket = async (path: string): Promise<boolean> => {
+  try {
+    return (await lstat(path)).isSocket()
+  } catch {
+    return false
+  }
+}
+const refuses = (path: string): Promise<boolean> =>
+  new Promise(resolve => {
+    const probe = connect({ path })
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(false)
+    })
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'))
+  })
 
 /**
  * `smtp-server` as far as it accepts connections: what it does with them from `connect` on is ours. TLS, also the implicit one,
@@ -51,9 +69,11 @@ export class Engine extends SMTPServer {
   }
 
   /** Rejects with the system's error. */
-  open(at: ListenAt): Promise<{ readonly host: string; readonly port: number }> {
+  async open(at: ListenAt): Promise<{ readonly host: string; readonly port: number }> {
     const { server } = this
     this.#local = 'path' in at
+    // Left by a process that ended without removing it. A plain file would refuse connections too, and is not ours to remove.
+    if ('path' in at && (await isSocket(at.path)) && (await refuses(at.path))) await unlink(at.path)
     return new Promise((resolve, reject) => {
       server.once('error', reject)
       server.listen({ ...at, backlog: BACKLOG }, () => {

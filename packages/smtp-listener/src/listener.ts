@@ -91,5 +91,8 @@ class Doorway implements Listener {
   }
 }
 
-/** A listening service, not yet listening. Throws RangeError when the host name is no domain or a mechanism does not exist. */
+/**
+ * A listening service, not yet listening. Throws RangeError when the host name is no domain, a mechanism does not exist or
+ * implicit TLS has no certificate.
+ */
 export const createListener = (service: Service, deps: ListenerDependencies): Listener => new Doorway(service, deps)

@@ -230,14 +230,25 @@ export const verbs: { readonly [V in Verb]: Row<CommandOf<V>> } = {
   },
 }
 
+/** What was pipelined behind a refused MAIL or RCPT is one mistake of the client's, not many (RFC 2920 §3.1). */
+const followsOthers: ReadonlySet<Verb> = new Set<Verb>(['RCPT', 'DATA'])
+
+const outOfPlace = (session: Session, { verb }: Command, reply: Reply): Said => {
+  if (!followsOthers.has(verb)) return session.error(reply)
+  const over = session.budget.idleCommand()
+  return over === undefined ? encodeReply(reply) : session.hangUp(over)
+}
+
 /** Check, ask, act: the one road of every command that could be read. */
 export const perform = (session: Session, command: Command): Awaitable<Said> => {
   const row = verbs[command.verb] as Row<Command>
   const state = stateOf(session)
-  if (!row.in.includes(state)) return session.error(row.otherwise?.(state, session) ?? helloFirst)
+  if (!row.in.includes(state)) return outOfPlace(session, command, row.otherwise?.(state, session) ?? helloFirst)
   if (!row.beforeTls && session.desk.service.requireTls === true && !session.secure) return session.error(startTlsFirst)
   const over = row.idle ? session.budget.idleCommand() : undefined
   if (over !== undefined) return session.hangUp(over)
   const refusal = row.check?.(session, command)
-  return refusal === undefined ? row.act(session, command) : session.error(refusal)
+  if (refusal === undefined) return row.act(session, command)
+  // One recipient too many is no mistake: the client sends the rest in another transaction (RFC 5321 §4.5.3.1.10).
+  return refusal.class === 4 ? encodeReply(refusal) : session.error(refusal)
 }

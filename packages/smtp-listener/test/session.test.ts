@@ -472,6 +472,11 @@ describe('configuration', () => {
   test('a host name that is no domain is refused', () => {
     expect(() => createListener({ ...service, hostname: 'not a host' }, deps)).toThrow('not a host name: "not a host"')
   })
+  test('implicit TLS without a certificate is refused', () => {
+    expect(() => createListener({ ...service, implicitTls: true }, deps)).toThrow(
+      'service mx has implicit TLS and no certificate',
+    )
+  })
   test('a mechanism that does not exist is refused', () => {
     expect(() => createListener({ ...service, mechanisms: ['PLAIN', 'CRAM-MD5'] }, deps)).toThrow(
       'no SASL mechanism of that name: "CRAM-MD5"',

@@ -1,6 +1,6 @@
 import { createHook } from 'node:async_hooks'
-import { connect as dialTcp, type Socket } from 'node:net'
-import { mkdtempSync } from 'node:fs'
+import { connect as dialTcp, createServer, type Socket } from 'node:net'
+import { existsSync, linkSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -130,6 +130,22 @@ test('a local socket serves LMTP', async () => {
   const client = new Client(socket)
   expect(await client.reply()).toBe('220 mx.example.org LMTP')
   client.reset()
+})
+
+test('a local socket left by a dead process is taken over, one that is in use is not', async () => {
+  const { listener } = await serve()
+  const directory = mkdtempSync(join(tmpdir(), 'posthorn-'))
+  const dead = join(directory, 'dead.sock')
+  const other = createServer().listen(join(directory, 'other.sock'))
+  await new Promise(resolve => other.once('listening', resolve))
+  linkSync(join(directory, 'other.sock'), dead)
+  await expect(listener.listen({ path: dead })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+  await new Promise(resolve => other.close(resolve))
+  expect(await listener.listen({ path: dead })).toEqual({ host: dead, port: 0 })
+  const file = join(directory, 'notes.txt')
+  writeFileSync(file, 'not a socket')
+  await expect(listener.listen({ path: file })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+  expect(existsSync(file)).toBe(true)
 })
 
 test('a port that is taken is an error', async () => {
