@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Queue } from '@posthorn/contracts'
+import { Failure } from './failure.ts'
 
 /** What the command asks of a running server, over a socket that only its owner can open. */
 export type QueueOperations = Pick<Queue, 'list' | 'count' | 'show' | 'change'>
@@ -79,7 +80,11 @@ const answer = async (queue: QueueOperations, line: string): Promise<string> => 
     const { method, params } = JSON.parse(line) as { method: Method; params: readonly unknown[] }
     if (!methods.includes(method)) throw new Error(`unknown method ${JSON.stringify(method)}`)
     const call = queue[method] as (...args: readonly unknown[]) => Promise<unknown>
-    const result = await call.apply(queue, [...params])
+    // What was left out came over as null.
+    const result = await call.apply(
+      queue,
+      params.map(param => param ?? undefined),
+    )
     return JSON.stringify({ ok: true, result: result instanceof Map ? [...result] : (result ?? null) })
   } catch (error) {
     return JSON.stringify({ ok: false, error: error instanceof Error ? error.message : String(error) })
@@ -97,10 +102,10 @@ export const connectControl = (path: string): Promise<(QueueOperations & { close
         const reply = JSON.parse(line) as { ok: boolean; result?: unknown; error?: string }
         const asked = waiting.shift()
         if (reply.ok) asked?.give(reply.result)
-        else asked?.fail(new Error(reply.error ?? 'the server gave no reason'))
+        else asked?.fail(new Failure(reply.error ?? 'the server gave no reason'))
       })
       socket.once('close', () => {
-        for (const asked of waiting) asked.fail(new Error('the server closed the connection'))
+        for (const asked of waiting) asked.fail(new Failure('the server closed the connection'))
       })
       const ask = (method: Method, ...params: readonly unknown[]): Promise<unknown> =>
         new Promise((give, fail) => {
