@@ -116,5 +116,7 @@ export const addMailCommands = (program: Command): void => {
     .action(show)
   withState(mail.command('flag <mailbox> <message> <flags>'))
     .description('set or clear flags: S seen, F flagged, R answered, T trashed; +S, -F')
+    // Else `-F` would be an option that nobody knows.
+    .allowUnknownOption()
     .action(flag)
 }
