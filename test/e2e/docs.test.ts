@@ -1,0 +1,138 @@
+// What the documents show is run as it stands, so that whoever copies it gets what the text promises.
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { run, type Ran } from '../peers/command.ts'
+import { blocksOf, commandsOf, documents, examplesOf, root, type Example } from './document.ts'
+import { serverTrials } from './server-trials.ts'
+
+const node = ['--disable-warning=ExperimentalWarning', '-C', '@posthorn/source']
+const posthorn = join(root, 'apps/posthorn/src/main.ts')
+
+/** In the tree, so that the packages are found; git and the linters look away. */
+const scratch = mkdtempSync(join(root, '.examples-'))
+const directoryOf = (document: string): string => join(scratch, document.replaceAll(/[/.]/g, '-'))
+const temporary = join(scratch, 'tmp')
+
+const inDocument = (document: string, args: readonly string[]): Promise<Ran> =>
+  run(process.execPath, [...node, ...args], {
+    cwd: directoryOf(document),
+    env: { TMPDIR: temporary, NO_COLOR: '1' },
+    timeoutMs: 50_000,
+  })
+
+const isConfiguration = (example: Example): boolean => example.text.includes('export default defineConfig(')
+/** Runs until it is told to stop, and says first where it listens. */
+const isServer = (example: Example): boolean => example.text.includes("process.once('SIGTERM'")
+/** What `// → text` beside a line promises that it prints. */
+const promisesOf = (example: Example): readonly string[] =>
+  [...example.text.matchAll(/\/\/ → (.*)$/gm)].map(m => m[1] ?? '')
+
+const withExamples = documents.filter(document => examplesOf(document).length > 0)
+
+beforeAll(() => {
+  mkdirSync(temporary)
+  writeFileSync(
+    join(scratch, 'tsconfig.json'),
+    JSON.stringify({ extends: '../tsconfig.test.json', include: ['**/*.ts'], exclude: [] }),
+  )
+  for (const document of withExamples) {
+    mkdirSync(directoryOf(document))
+    for (const example of examplesOf(document)) writeFileSync(join(directoryOf(document), example.file), example.text)
+  }
+})
+afterAll(() => rmSync(scratch, { recursive: true, force: true }))
+
+test('all examples of all documents compile under our own compiler settings', { timeout: 120_000 }, async () => {
+  const { stdout, code } = await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', scratch])
+  expect(stdout).toBe('')
+  expect(code).toBe(0)
+})
+
+test('code blocks are in languages that are tried here, and files of one document have names of their own', () => {
+  const tried = new Set(['ts', 'sh', 'json', 'ini', 'dockerfile', 'text', 'mermaid'])
+  for (const document of documents) {
+    expect.soft(existsSync(join(root, document)), document).toBe(true)
+    for (const { language, line } of blocksOf(document))
+      expect.soft([...tried], `${document}:${line}`).toContain(language)
+    const names = examplesOf(document).map(example => example.file)
+    expect.soft(new Set(names).size, document).toBe(names.length)
+  }
+})
+
+describe.each(withExamples)('%s', document => {
+  for (const example of examplesOf(document)) {
+    const { file, line } = example
+    if (isConfiguration(example))
+      test(`line ${line}: the configuration ${file} is accepted`, { timeout: 60_000 }, async () => {
+        const checked = await inDocument(document, [posthorn, 'check', '--config', file])
+        expect(checked).toMatchObject({ code: 0, stderr: '' })
+        expect(checked.stdout).toContain('The configuration is right.')
+      })
+    else if (isServer(example))
+      test(`line ${line}: the server ${file} does what the text says`, { timeout: 60_000 }, async () => {
+        const trial = serverTrials[file]
+        if (trial === undefined) throw new Error(`${file} is a server and needs a trial in server-trials.ts`)
+        await trial({ file, directory: directoryOf(document), node })
+      })
+    else
+      test(`line ${line}: ${file} runs and prints what it says`, { timeout: 60_000 }, async () => {
+        const ran = await inDocument(document, [file])
+        expect(ran.code, ran.stderr).toBe(0)
+        let from = 0
+        for (const promised of promisesOf(example)) {
+          const at = ran.stdout.indexOf(promised, from)
+          expect(at, `${JSON.stringify(promised)} in ${ran.stdout.slice(from)}`).toBeGreaterThanOrEqual(0)
+          from = at + promised.length
+        }
+      })
+  }
+})
+
+describe('the commands in the documents', () => {
+  const commands = documents.flatMap(document => commandsOf(document).map(command => ({ document, command })))
+
+  test('npm scripts are there', () => {
+    const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
+    for (const { document, command } of commands)
+      for (const [, script] of command.matchAll(/\bnpm (?:run )?(start|test|(?<=run )[\w:-]+)\b(?! -w)/g))
+        if (script !== undefined && !command.includes(' -w '))
+          expect.soft(Object.keys(manifest.scripts), `${document}: ${command}`).toContain(script)
+  })
+
+  test('posthorn knows each subcommand and each option that is shown', { timeout: 120_000 }, async () => {
+    const groups = new Set(['queue', 'user', 'mail'])
+    const helps = new Map<string, Promise<Ran>>()
+    for (const { document, command } of commands) {
+      const [, words] = /(?:^|\/|\s)posthorn (?:-- )?((?:[a-z]+\b ?)+.*)$/.exec(command) ?? []
+      if (words === undefined) continue
+      const all = words.split(/\s+/)
+      const path = all.slice(0, groups.has(all[0] ?? '') ? 2 : 1)
+      const key = path.join(' ')
+      if (!helps.has(key)) helps.set(key, run(process.execPath, [...node, posthorn, ...path, '--help']))
+      const help = (await helps.get(key))?.stdout ?? ''
+      expect.soft(help, `${document}: ${command}`).toContain(`Usage: posthorn ${key}`)
+      for (const option of all.filter(word => word.startsWith('--')))
+        expect.soft(help, `${document}: ${command}`).toContain(`${option.split('=')[0]}`)
+    }
+  })
+
+  test('npm run demo prints the road that README shows', { timeout: 90_000 }, async () => {
+    const shown = blocksOf('README.md').find(block => block.text.includes('One. A message from one organisation'))
+    const ran = await run(process.execPath, [...node, posthorn, 'demo'], { env: { TMPDIR: temporary, NO_COLOR: '1' } })
+    // Ids and sizes differ each time, and steps of two organisations may change places.
+    const steps = (text: string): readonly string[] =>
+      text
+        .split('\n')
+        .map(line =>
+          line
+            .trim()
+            .replace(/\b0[0-9A-Z]{14}\b/, 'ID')
+            .replace(/\b\d+ octets/, 'N octets'),
+        )
+        .filter(line => line !== '')
+        .toSorted()
+    expect(ran.code).toBe(0)
+    expect(steps(ran.stdout)).toEqual(steps(shown?.text ?? ''))
+  })
+})
