@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import type { QueueId } from '@posthorn/contracts'
 import { connectControl, serveControl, socketPlace, type QueueOperations } from './control.ts'
 
 const made: string[] = []
@@ -18,6 +19,7 @@ const newState = (name = 'var'): string => {
   return state
 }
 
+const id = 'id' as QueueId
 const queue: QueueOperations = {
   list: () => Promise.resolve({ rows: [] }),
   count: () => Promise.resolve(new Map([['ready', 3]])),
@@ -48,8 +50,8 @@ test('operations go over the socket with maps, absences and reasons whole', asyn
   const place = socketPlace(newState())
   const control = await serveControl(place, queue)
   const client = await connectControl(place.path)
-  expect(await client?.count({} as never, 'state' as never)).toEqual(new Map([['ready', 3]]))
-  expect(await client?.show('id' as never)).toBeUndefined()
+  expect(await client?.count({} as never, 'state')).toEqual(new Map([['ready', 3]]))
+  expect(await client?.show(id)).toBeUndefined()
   await expect(client?.change({} as never, {} as never, 'ann')).rejects.toThrow('no such message')
   client?.close()
   await control.close()
