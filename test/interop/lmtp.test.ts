@@ -1,99 +1,108 @@
-import { mkdirSync, readdirSync, readFileSync, chownSync, chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
-import { run, until } from '../peers/command.ts'
-import { mailUser, startDovecot } from '../peers/dovecot.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { until } from '../peers/command.ts'
+import { mailUser, startDovecot, type Dovecot } from '../peers/dovecot.ts'
+import { maildirMessages } from '../peers/maildir.ts'
 import { suite } from '../peers/needs.ts'
 import { freePort } from '../peers/port.ts'
-import { startPostfix } from '../peers/postfix.ts'
-import { makeSite } from '../peers/site.ts'
+import { startPostfix, type Postfix } from '../peers/postfix.ts'
+import type { Running } from '../peers/posthorn.ts'
+import { pythonReport } from '../peers/python.ts'
+import { makeSite, type Site } from '../peers/site.ts'
+import { swaks } from '../peers/swaks.ts'
 
-const user = 'ann@example.org'
-const cleanups: (() => unknown)[] = []
+const ann = 'ann@example.org'
+const bob = 'bob@sender.test'
 
-suite('LMTP, both ways', ['postfix', 'dovecot', 'swaks'], () => {
-  afterAll(async () => {
-    for (const clean of cleanups.toReversed()) await clean()
-  })
-
-  test('Postfix delivers into us over LMTP, one reply a recipient', async () => {
-    const site = await makeSite({ users: [user] })
-    cleanups.push(() => site.remove())
-    const running = await site.start()
-    cleanups.push(() => running.stop())
-    const postfix = await startPostfix({
+suite('LMTP from Postfix into us', ['postfix', 'swaks'], () => {
+  let site: Site
+  let running: Running
+  let postfix: Postfix
+  beforeAll(async () => {
+    site = await makeSite({ users: [ann] })
+    running = await site.start()
+    postfix = await startPostfix({
       port: await freePort(),
       main: {
         virtual_mailbox_domains: 'example.org',
-        virtual_mailbox_maps: 'static:x',
-        virtual_transport: `lmtp:inet:127.0.0.1:${running.ports['lmtp']}`,
+        virtual_mailbox_maps: 'static:any',
+        virtual_transport: `lmtp:inet:127.0.0.1:${running.port('lmtp')}`,
       },
     })
-    cleanups.push(() => postfix.stop())
-    await run('swaks', [
-      '--server',
-      '127.0.0.1',
-      '--port',
-      String(postfix.port),
-      '--from',
-      'bob@sender.test',
-      '--to',
-      `${user},nobody@example.org`,
-      '--body',
-      'by lmtp',
-    ])
-    const text = await site.arrived(user, 'by lmtp')
-    expect(text).toMatch(/with LMTP\b/)
-    await until('one sent and one bounced in the log', () =>
-      /to=<ann@example\.org>.*status=sent/.test(postfix.log()) &&
-      /to=<nobody@example\.org>.*status=bounced.*550 5\.1\.1/.test(postfix.log())
-        ? true
-        : undefined,
-    )
+  })
+  afterAll(async () => {
+    await postfix.stop()
+    await running.stop()
+    site.remove()
   })
 
-  test('we deliver into Dovecot over LMTP', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'posthorn-dovecot-mail-'))
-    cleanups.push(() => rmSync(dir, { recursive: true, force: true }))
-    chmodSync(dir, 0o755)
-    const maildir = join(dir, 'ann')
-    mkdirSync(maildir)
-    chownSync(maildir, mailUser.uid, mailUser.gid)
-    const dovecot = await startDovecot({
+  test('each recipient has a reply of its own', async () => {
+    const to = `${ann},nobody@example.org,ann+shop@example.org`
+    expect((await swaks({ port: postfix.port, from: bob, to, subject: 'by-lmtp' })).code).toBe(0)
+    const arrived = await site.arrived(ann, 'body of by-lmtp')
+    expect(arrived).toMatch(/^Return-Path: <bob@sender\.test>\r\nDelivered-To: .*\r\nReceived: from postfix\.test /)
+    expect(arrived).toMatch(/\tby mx\.example\.org \(Posthorn\) with LMTP id \w+[;\r]/)
+    await postfix.logged(/to=<ann@example\.org>.*dsn=2\.\d\.\d, status=sent \(250 2\./)
+    await postfix.logged(/to=<ann\+shop@example\.org>.*dsn=2\.\d\.\d, status=sent \(250 2\./)
+    await postfix.logged(/to=<nobody@example\.org>.*dsn=5\.1\.1, status=bounced.*550 5\.1\.1/)
+    const delivered = site.messages(ann).map(m => /^Delivered-To: (.*)\r$/m.exec(m)?.[1])
+    expect(new Set(delivered)).toEqual(new Set([ann, 'ann+shop@example.org']))
+    expect(delivered).toHaveLength(2)
+  })
+})
+
+suite('LMTP from us into Dovecot', ['dovecot', 'swaks', 'python3'], () => {
+  let mail: string
+  let site: Site
+  let running: Running
+  let dovecot: Dovecot
+  beforeAll(async () => {
+    mail = mkdtempSync(join(tmpdir(), 'posthorn-mail-'))
+    chmodSync(mail, 0o755) // Dovecot's user must reach the Maildir in it
+    mkdirSync(join(mail, 'ann'))
+    chownSync(join(mail, 'ann'), mailUser.uid, mailUser.gid)
+    dovecot = await startDovecot({
       imapPort: await freePort(),
       lmtpPort: await freePort(),
-      users: { [user]: { password: 'x', maildir } },
+      users: { [ann]: { password: 'x', maildir: join(mail, 'ann') } },
     })
-    cleanups.push(() => dovecot.stop())
-    const site = await makeSite({
-      body: `mailboxes: ['ann@example.org'], deliver: { lmtp: { host: '127.0.0.1', port: ${dovecot.lmtpPort} } },`,
+    site = await makeSite({
+      body: `deliver: { lmtp: { host: '127.0.0.1', port: ${dovecot.lmtpPort} }, recipients: 'any' },`,
     })
-    cleanups.push(() => site.remove())
-    const running = await site.start()
-    cleanups.push(() => running.stop())
-    const sent = await run('swaks', [
-      '--server',
-      '127.0.0.1',
-      '--port',
-      String(running.ports['mx']),
-      '--from',
-      'bob@sender.test',
-      '--to',
-      user,
-      '--body',
-      '.to dovecot',
-    ])
-    expect(sent.code).toBe(0)
-    const text = await until('the message in the Maildir of Dovecot', () => {
-      try {
-        return readdirSync(join(maildir, 'new'))
-          .map(n => readFileSync(join(maildir, 'new', n), 'utf8'))
-          .find(m => m.includes('.to dovecot'))
-      } catch {
-        return undefined
-      }
+    running = await site.start()
+  })
+  afterAll(async () => {
+    await running.stop()
+    await dovecot.stop()
+    site.remove()
+    rmSync(mail, { recursive: true, force: true })
+  })
+  const arrived = (text: string): Promise<string> =>
+    until(`a message with ${text} in the Maildir of Dovecot`, () =>
+      maildirMessages(join(mail, 'ann')).find(m => m.includes(text)),
+    )
+
+  test('it takes the message and we are in its trace', async () => {
+    expect((await swaks({ port: running.port('mx'), from: bob, to: ann, subject: 'to-dovecot' })).code).toBe(0)
+    const text = await arrived('body of to-dovecot')
+    expect(text).toMatch(/^Return-Path: <bob@sender\.test>\r?\nDelivered-To: ann@example\.org\r?\n/)
+    expect(text).toMatch(/^Received: from mx\.example\.org .*\n\tby .* with LMTP\n/m)
+    expect(text).toContain('\n.dot first')
+  })
+
+  test('a recipient whom it does not know is reported, and the other has the message', async () => {
+    const to = `${ann},nobody@example.org`
+    expect((await swaks({ port: running.port('mx'), from: ann, to, subject: 'half-known' })).code).toBe(0)
+    await arrived('body of half-known')
+    const report = await pythonReport(await arrived('multipart/report'))
+    expect(report).toMatchObject({
+      defects: [],
+      from: 'MAILER-DAEMON@mx.example.org',
+      to: ann,
+      status: [{}, { 'final-recipient': 'rfc822; nobody@example.org', action: 'failed', status: '5.1.1' }],
     })
-    expect(text).toMatch(/by mx\.example\.org/)
+    expect(report.status).toHaveLength(2)
   })
 })

@@ -1,113 +1,13 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { run, type Ran } from '../peers/command.ts'
+import { submissionClients } from '../peers/clients.ts'
 import { suite } from '../peers/needs.ts'
 import type { Running } from '../peers/posthorn.ts'
 import { makeSite, type Site } from '../peers/site.ts'
+import { swaks } from '../peers/swaks.ts'
 
 const user = 'ann@example.org'
-
-/** What one submission is made of. */
-interface Submission {
-  readonly site: Site
-  readonly port: number
-  readonly implicit: boolean
-  readonly mechanism: 'PLAIN' | 'LOGIN'
-  readonly marker: string
-}
-
-const message = (marker: string): string =>
-  `From: ${user}\r\nTo: ${user}\r\nSubject: ${marker}\r\n\r\n.leading dot\r\nbody of ${marker}\r\n`
-
-type Client = (s: Submission) => Promise<Ran>
-
-const swaks: Client = s =>
-  run('swaks', [
-    ...['--server', '127.0.0.1', '--port', String(s.port), s.implicit ? '--tls-on-connect' : '--tls'],
-    ...['--auth', s.mechanism, '--auth-user', user, '--auth-password', s.site.password],
-    ...[
-      '--from',
-      user,
-      '--to',
-      user,
-      '--header',
-      `Subject: ${s.marker}`,
-      '--body',
-      `.leading dot\nbody of ${s.marker}`,
-    ],
-  ])
-
-const msmtp: Client = s => {
-  const rc = join(s.site.dir, 'msmtprc')
-  const lines = [
-    'account default',
-    'host localhost',
-    `port ${s.port}`,
-    'tls on',
-    `tls_starttls ${s.implicit ? 'off' : 'on'}`,
-    `tls_trust_file ${s.site.certificate}`,
-    `auth ${s.mechanism.toLowerCase()}`,
-    `user ${user}`,
-    `password ${s.site.password}`,
-    `from ${user}`,
-  ]
-  writeFileSync(rc, `${lines.join('\n')}\n`, { mode: 0o600 })
-  return run('msmtp', ['-C', rc, user], { input: message(s.marker).replaceAll('\r\n', '\n') })
-}
-
-const curl: Client = s =>
-  run(
-    'curl',
-    [
-      ...[
-        '-sS',
-        '--cacert',
-        s.site.certificate,
-        '--user',
-        `${user}:${s.site.password}`,
-        '--login-options',
-        `AUTH=${s.mechanism}`,
-      ],
-      ...['--mail-from', user, '--mail-rcpt', user, '--upload-file', '-'],
-      ...(s.implicit ? [`smtps://localhost:${s.port}`] : ['--ssl-reqd', `smtp://localhost:${s.port}`]),
-    ],
-    { input: message(s.marker) },
-  )
-
-const mutt: Client = s => {
-  const rc = join(s.site.dir, 'muttrc')
-  const url = `${s.implicit ? 'smtps' : 'smtp'}://${encodeURIComponent(user)}@localhost:${s.port}/`
-  const lines = [
-    `set smtp_url="${url}"`,
-    `set smtp_pass="${s.site.password}"`,
-    `set smtp_authenticators="${s.mechanism.toLowerCase()}"`,
-    `set from="${user}" use_envelope_from=yes copy=no`,
-    `set ssl_force_tls=yes ssl_ca_certificates_file="${s.site.certificate}" certificate_file="${s.site.certificate}"`,
-    'set ssl_usesystemcerts=no',
-  ]
-  writeFileSync(rc, `${lines.join('\n')}\n`, { mode: 0o600 })
-  return run('mutt', ['-F', rc, '-s', s.marker, '--', user], {
-    input: `.leading dot\nbody of ${s.marker}\n`,
-    env: { TERM: 'dumb', HOME: s.site.dir },
-  })
-}
-
-const python: Client = s =>
-  run('python3', ['-'], {
-    input: `
-import smtplib, ssl
-context = ssl.create_default_context(cafile=${JSON.stringify(s.site.certificate)})
-${s.implicit ? `c = smtplib.SMTP_SSL('localhost', ${s.port}, context=context)` : `c = smtplib.SMTP('localhost', ${s.port}); c.starttls(context=context)`}
-c.ehlo()
-c.user, c.password = ${JSON.stringify(user)}, ${JSON.stringify(s.site.password)}
-c.auth('${s.mechanism}', c.auth_${s.mechanism.toLowerCase()})
-print(c.sendmail(${JSON.stringify(user)}, [${JSON.stringify(user)}], ${JSON.stringify(message(s.marker))}))
-c.quit()
-`,
-  })
-
-const clients: Readonly<Record<string, Client>> = { swaks, msmtp, curl, mutt, 'smtplib of Python': python }
 
 suite('submission by the clients people use', ['swaks', 'msmtp', 'curl', 'mutt', 'python3'], () => {
   let site: Site
@@ -117,56 +17,59 @@ suite('submission by the clients people use', ['swaks', 'msmtp', 'curl', 'mutt',
     running = await site.start()
   })
   afterAll(async () => {
-    expect(await running.stop()).toBe(0)
+    await running.stop()
     site.remove()
   })
 
-  for (const [name, client] of Object.entries(clients))
+  for (const [name, submit] of Object.entries(submissionClients))
     for (const service of ['submission', 'submissions'] as const)
       for (const mechanism of ['PLAIN', 'LOGIN'] as const)
         test(`${name} submits to ${service} with AUTH ${mechanism}, and the message arrives whole`, async () => {
-          const marker = `${name.split(' ')[0]}-${service}-${mechanism}`
-          const port = running.ports[service] ?? 0
-          const ran = await client({ site, port, implicit: service === 'submissions', mechanism, marker })
-          expect(`${ran.code} ${ran.code === 0 ? '' : ran.stdout + ran.stderr}`).toBe('0 ')
-          const text = await site.arrived(user, `body of ${marker}`)
-          expect(text).toContain(`\n.leading dot`)
-          expect(text).toMatch(/^Return-Path: <ann@example\.org>\r?\nDelivered-To: ann@example\.org\r?\n/)
-          expect(text).toMatch(/^Received: from .*\r?\n(?:\s+.*\r?\n)*?\s+.*with ESMTPSA/m)
-          expect(text).toMatch(/^Message-I[dD]: <.+>\r?$/m)
+          const subject = `${name.split(' ')[0]}-${service}-${mechanism}`
+          const tls = service === 'submission' ? 'starttls' : 'implicit'
+          const { dir, certificate, password } = site
+          await submit({ port: running.port(service), tls, mechanism, user, password, certificate, subject, dir })
+          const text = await site.arrived(user, `body of ${subject}`)
+          expect(text).toMatch(/\r\n\r\n\.leading dot\r\n/)
+          expect(text).toMatch(/^Return-Path: <ann@example\.org>\r\nDelivered-To: ann@example\.org\r\nReceived: /)
+          expect(text).toMatch(
+            /^Received: from \S+ \(\[127\.0\.0\.1\]\)\r\n\tby mx\.example\.org .*with ESMTPSA id \w+\r\n/m,
+          )
+          expect(text).toMatch(/^\tfor <ann@example\.org>\r\n\ttls TLS_\w+ \(TLSv1\.3\);\r\n/m)
+          expect(text.match(/^Message-ID: <.+>\r$/gim)).toHaveLength(1)
+          expect(text.match(/^Date: /gm)).toHaveLength(1)
         })
 
+  const login = { mechanism: 'PLAIN', user, password: 'wrong' } as const
+  const mail = { from: user, to: user, subject: 'never' } as const
+
   test('a wrong password is refused by name, and nothing arrives', async () => {
-    const ran = await swaks({
-      site: { ...site, password: 'wrong' },
-      port: running.ports['submission'] ?? 0,
-      implicit: false,
-      mechanism: 'PLAIN',
-      marker: 'never',
-    })
+    const ran = await swaks({ ...mail, port: running.port('submission'), tls: 'starttls', login })
     expect(ran.stdout).toContain('535 5.7.8')
     expect(site.messages(user).some(m => m.includes('body of never'))).toBe(false)
   })
 
   test('a client that does not use TLS is offered no AUTH', async () => {
-    const ran = await run('swaks', [
-      '--server',
-      '127.0.0.1',
-      '--port',
-      String(running.ports['submission']),
-      '--auth',
-      'PLAIN',
-      '--auth-user',
-      user,
-      '--auth-password',
-      site.password,
-      '--from',
-      user,
-      '--to',
-      user,
-    ])
+    const ran = await swaks({ ...mail, port: running.port('submission'), login: { ...login, password: site.password } })
+    expect(ran.stdout).toMatch(/250.STARTTLS/)
     expect(ran.stdout).not.toMatch(/250.AUTH/)
     expect(ran.code).not.toBe(0)
+  })
+
+  test('a client that does not log in may send nothing, not even to us', async () => {
+    const ran = await swaks({ ...mail, port: running.port('submission'), tls: 'starttls' })
+    expect(ran.stdout).toContain('530 5.7.0')
+  })
+
+  test('a client that writes in the name of another is refused', async () => {
+    const right = { ...login, password: site.password }
+    const other = { ...mail, from: 'bob@example.org', port: running.port('submission'), login: right }
+    const ran = await swaks({ ...other, tls: 'starttls' })
+    expect(ran.stdout).toMatch(/55[03] 5\.7\.1/)
+  })
+
+  test('SIGTERM ends it in good order', async () => {
+    expect(await running.stop()).toBe(0)
   })
 
   test('the password is in no log', () => {

@@ -8,6 +8,7 @@ export default defineConfig({
   test: {
     root: new URL('../..', import.meta.url).pathname,
     include: ['test/interop/**/*.test.ts', 'test/crash/**/*.test.ts'],
+    globalSetup: ['test/interop/left-behind.ts'],
     execArgv: ['-C', '@posthorn/source'],
     pool: 'forks',
     fileParallelism: false,

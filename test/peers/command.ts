@@ -1,4 +1,4 @@
-import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 
 /** What a command printed and how it ended. */
 export interface Ran {
@@ -22,7 +22,7 @@ export const run = (
     const child = execFile(
       file,
       [...args],
-      { env: { ...process.env, ...o.env }, cwd: o.cwd, timeout: o.timeoutMs ?? 60_000, maxBuffer: 64 * 1024 * 1024 },
+      { env: { ...process.env, ...o.env }, cwd: o.cwd, timeout: o.timeoutMs ?? 30_000, maxBuffer: 64 * 1024 * 1024 },
       (error, stdout, stderr) => {
         if (error !== null && typeof error.code === 'string') reject(error)
         else resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr })
@@ -37,10 +37,6 @@ export const has = (program: string): boolean =>
   spawnSync('sh', ['-c', `command -v "$1"`, 'sh', program], {
     env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
   }).status === 0
-
-/** A long-running program of ours, ended by its own process id. */
-export const start = (file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess =>
-  spawn(file, [...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
 
 /** Ask again every 20 ms until there is an answer; an error naming `what` after the time is up. */
 export const until = async <T>(

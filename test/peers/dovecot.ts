@@ -2,7 +2,7 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { spawn } from 'node:child_process'
-import { listening } from './port.ts'
+import { until } from './command.ts'
 
 /** A Dovecot of our own, reading Maildirs over IMAP and taking mail over LMTP. */
 export interface Dovecot {
@@ -88,8 +88,9 @@ service lmtp {
       return stderr
     }
   }
+  // It says so when it listens; a probe of its ports would start servers that keep it from stopping for some seconds.
   await Promise.race([
-    Promise.all([listening(o.imapPort), listening(o.lmtpPort)]),
+    until('the start of Dovecot', () => log().includes('starting up') || undefined),
     ended.then(() => Promise.reject(new Error(`Dovecot did not start: ${log()}`))),
   ])
   return {

@@ -11,5 +11,6 @@ export const suite = (name: string, programs: readonly string[], body: () => voi
     throw new Error(`${name}: missing ${missing.join(', ')}; scripts/install-peers installs them`)
   if (missing.length > 0)
     console.warn(`left out: ${name} (missing ${missing.join(', ')}; scripts/install-peers installs them)`)
-  describe.skipIf(missing.length > 0)(name, body)
+  const describeOrSkip = missing.length > 0 ? describe.skip : describe
+  describeOrSkip(name, body)
 }

@@ -1,7 +1,8 @@
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { run } from './command.ts'
+import { run, until } from './command.ts'
+import { maildirMessages } from './maildir.ts'
 import { listening } from './port.ts'
 
 /** A Postfix of our own: its configuration, queue and log in a directory that goes with it. */
@@ -10,6 +11,10 @@ export interface Postfix {
   readonly port: number
   readonly masterPid: number
   log(): string
+  /** Wait for a line in the log. */
+  logged(line: RegExp): Promise<void>
+  /** Wait for a message that holds this text in a Maildir under its mail directory. */
+  delivered(maildir: string, text: string): Promise<string>
   flush(): Promise<void>
   stop(): Promise<void>
 }
@@ -55,7 +60,16 @@ const master = (port: number, extra: readonly string[]): string =>
     '',
   ].join('\n')
 
-/** Start one. `main` adds to or replaces main.cf settings; `transport` is the text of a transport map (`inline:` is not in Debian's build). */
+/** Whether any process of the group is left. Master begins a group of its own, and its children stay in it. */
+const groupLives = (pid: number): boolean => {
+  try {
+    return process.kill(-pid, 0)
+  } catch {
+    return false
+  }
+}
+
+/** Start one. `main` adds to or replaces main.cf settings, in which DIR stands for the directory, as does `files`, by name under etc. */
 export const startPostfix = async (o: {
   readonly port: number
   readonly main?: Readonly<Record<string, string>>
@@ -104,14 +118,27 @@ export const startPostfix = async (o: {
   if (started.code !== 0) throw new Error(`Postfix did not start: ${started.stderr}`)
   await listening(o.port)
   const masterPid = Number(readFileSync(at('spool/pid/master.pid'), 'utf8').trim())
+  const log = (): string => readFileSync(at('mail.log'), 'utf8')
+  /** What it says of itself belongs to every complaint. */
+  const wait = <T>(what: string, ask: () => T | undefined): Promise<T> =>
+    until(what, ask).catch((error: unknown) => {
+      throw new Error(`${String(error)}; the log of Postfix ends with:\n${log().split('\n').slice(-40).join('\n')}`)
+    })
   return {
     dir,
     port: o.port,
     masterPid,
-    log: () => readFileSync(at('mail.log'), 'utf8'),
+    log,
+    logged: async line => void (await wait(`${line} in the log`, () => line.test(log()) || undefined)),
+    delivered: (maildir, text) =>
+      wait(`a message with ${JSON.stringify(text)} in ${maildir}`, () =>
+        maildirMessages(join(at('mail'), maildir)).find(m => m.includes(text)),
+      ),
     flush: async () => void (await run('/usr/sbin/postqueue', ['-c', at('etc'), '-f'])),
     stop: async () => {
-      await run('/usr/sbin/postfix', ['-c', at('etc'), 'stop'])
+      // `postfix stop` looks once a second whether it may go.
+      process.kill(masterPid, 'SIGTERM')
+      await until('the end of Postfix', () => !groupLives(masterPid) || undefined)
       rmSync(dir, { recursive: true, force: true })
     },
   }

@@ -1,28 +1,33 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { run, until, type Ran } from './command.ts'
+import { maildirMessages } from './maildir.ts'
 import { startPosthorn, type Running } from './posthorn.ts'
 
 /** The command as it is installed. */
 export const command: string = fileURLToPath(new URL('../../apps/posthorn/bin/posthorn.js', import.meta.url))
 
-/** A Posthorn with a configuration, users and a state directory of its own. */
+/** A Posthorn for example.org with a configuration, users and a state directory of its own. */
 export interface Site {
   readonly dir: string
   readonly state: string
   readonly config: string
   /** The PEM file of its self-signed certificate, once it has been started. */
   readonly certificate: string
+  /** The key of that certificate. */
+  readonly key: string
   readonly password: string
   start(): Promise<Running>
   posthorn(...args: readonly string[]): Promise<Ran>
   maildir(mailbox: string): string
-  /** The messages that have arrived in a mailbox, oldest name first. */
+  /** The messages that have arrived in a mailbox. */
   messages(mailbox: string): readonly string[]
   /** Wait for a message that holds this text. */
   arrived(mailbox: string, text: string, timeoutMs?: number): Promise<string>
+  /** Wait until nothing is in the queue of the running server. */
+  drained(): Promise<void>
   remove(): void
 }
 
@@ -55,23 +60,14 @@ export default defineConfig({
     if (added.code !== 0) throw new Error(`user add failed: ${added.stderr}`)
   }
   const maildir = (mailbox: string): string => join(state, 'mail', mailbox)
-  const messages = (mailbox: string): readonly string[] =>
-    ['new', 'cur'].flatMap(sub => {
-      try {
-        const at = join(maildir(mailbox), sub)
-        return readdirSync(at)
-          .sort()
-          .map(name => readFileSync(join(at, name), 'utf8'))
-      } catch {
-        return []
-      }
-    })
+  const messages = (mailbox: string): readonly string[] => maildirMessages(maildir(mailbox))
   mkdirSync(state, { recursive: true, mode: 0o700 })
   return {
     dir,
     state,
     config,
     certificate: join(state, 'tls', 'self-signed.crt'),
+    key: join(state, 'tls', 'self-signed.key'),
     password: secret,
     start: () => startPosthorn(['start', '--json', '--config', config, '--state', state]),
     posthorn,
@@ -83,6 +79,12 @@ export default defineConfig({
         () => messages(mailbox).find(m => m.includes(text)),
         timeoutMs,
       ),
+    drained: async () => {
+      await until('an empty queue', async () => {
+        const listed = await posthorn('queue', 'list', '--json')
+        return (listed.code === 0 && listed.stdout.trim() === '') || undefined
+      })
+    },
     remove: () => rmSync(dir, { recursive: true, force: true }),
   }
 }

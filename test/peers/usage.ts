@@ -1,13 +1,5 @@
 import { readFileSync, readdirSync } from 'node:fs'
 
-/** What a process and all its descendants, ended ones too, have used. */
-export interface Usage {
-  /** User and system time in seconds. */
-  readonly cpu: number
-  /** Proportional set size in MiB, summed over the living. */
-  readonly memory: number
-}
-
 const ticksPerSecond = 100 // USER_HZ, fixed in the kernel's interface
 
 const stat = (pid: number): { readonly parent: number; readonly cpu: number } | undefined => {
@@ -33,7 +25,7 @@ const pss = (pid: number): number => {
 }
 
 /** The process and its living descendants. */
-export const family = (root: number): readonly number[] => {
+const family = (root: number): readonly number[] => {
   const children = new Map<number, number[]>()
   for (const name of readdirSync('/proc')) {
     const pid = Number(name)
@@ -49,5 +41,7 @@ export const family = (root: number): readonly number[] => {
   return all
 }
 
+/** User and system time in seconds that a process and all its descendants, ended ones too, have used. */
 export const cpuOf = (root: number): number => family(root).reduce((sum, pid) => sum + (stat(pid)?.cpu ?? 0), 0)
+/** Their proportional set size in MiB, summed over the living. */
 export const memoryOf = (root: number): number => family(root).reduce((sum, pid) => sum + pss(pid), 0)
