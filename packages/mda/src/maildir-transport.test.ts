@@ -306,6 +306,11 @@ describe('the trap', () => {
 })
 
 describe('cleaning', () => {
+  test('finds nothing to clean before the first message', async () => {
+    const { transport: t } = await transport({ root: join(await scratch(), 'not-yet') })
+    expect(await t.clean()).toBe(0)
+  })
+
   test('removes what dead deliveries left in the tmp of every mailbox, and nothing else', async () => {
     const { root, transport: t } = await transport()
     await t.deliver(jobFor('ann'), never)

@@ -238,8 +238,14 @@ const optionsFor = (o: Common): MaildirOptions => ({
 /** The mailbox of a site such as `local:ann`. */
 const mailboxOf = (job: Job): string => job.site.slice(job.site.indexOf(':') + 1)
 
+/** None before the first message made the directory. */
 const mailboxesIn = async function* (root: string): AsyncGenerator<string> {
-  for await (const entry of await opendir(root)) {
+  const directory = await opendir(root).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  if (directory === undefined) return
+  for await (const entry of directory) {
     const path = entry.isDirectory() ? mailboxPath(root, entry.name) : undefined
     if (path !== undefined) yield path
   }
