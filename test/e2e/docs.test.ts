@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { run, type Ran } from '../peers/command.ts'
+import { has, run, type Ran } from '../peers/command.ts'
 import { blocksOf, commandsOf, documents, examplesOf, root, type Example } from './document.ts'
 import { serverTrials } from './server-trials.ts'
 
@@ -47,6 +47,23 @@ test('all examples of all documents compile under our own compiler settings', { 
   const { stdout, code } = await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', scratch])
   expect(stdout).toBe('')
   expect(code).toBe(0)
+})
+
+const unit = blocksOf('docs/operate.md').find(block => block.language === 'ini')?.text ?? ''
+test.skipIf(!has('systemd-analyze'))('systemd-analyze finds no fault in the unit of docs/operate.md', async () => {
+  const file = join(scratch, 'posthorn.service')
+  // The program must be there to be named.
+  writeFileSync(file, unit.replace('/opt/posthorn/node_modules/.bin/posthorn', process.execPath))
+  const { code, stderr } = await run('systemd-analyze', ['verify', file])
+  expect(unit).toContain('ExecStart=/opt/posthorn/node_modules/.bin/posthorn start --config')
+  // It may grumble at other units of the machine; ours is named in every line about it.
+  expect(stderr.split('\n').filter(line => line.includes('posthorn.service'))).toEqual([])
+  expect(code).toBe(0)
+})
+
+test('no block is indented, where it would go untried', () => {
+  for (const document of documents)
+    expect.soft(/^[ \t]+```/m.test(readFileSync(join(root, document), 'utf8')), document).toBe(false)
 })
 
 test('code blocks are in languages that are tried here, and files of one document have names of their own', () => {
