@@ -97,7 +97,7 @@ const keysOf = (def: SchemaDef, path: string, found: Map<string, string>): void 
 const checkConfiguration = (): void => {
   const file = 'docs/configuration.md'
   const keys = new Map<string, string>()
-  keysOf(schema.def as unknown as SchemaDef, '', keys)
+  keysOf(schema.def, '', keys)
   const rows = new Map(
     [...read(file).matchAll(/^\| `([\w.]+)` \| (?:`([^`]*)`|–) \|/gm)].map(m => [m[1] ?? '', m[2] ?? '']),
   )
