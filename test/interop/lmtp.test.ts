@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { until } from '../peers/command.ts'
 import { mailUser, startDovecot, type Dovecot } from '../peers/dovecot.ts'
 import { maildirMessages } from '../peers/maildir.ts'
@@ -12,6 +12,7 @@ import type { Running } from '../peers/posthorn.ts'
 import { pythonReport } from '../peers/python.ts'
 import { makeSite, type Site } from '../peers/site.ts'
 import { swaks } from '../peers/swaks.ts'
+import { teardown } from '../peers/teardown.ts'
 
 const ann = 'ann@example.org'
 const bob = 'bob@sender.test'
@@ -20,9 +21,12 @@ suite('LMTP from Postfix into us', ['postfix', 'swaks'], () => {
   let site: Site
   let running: Running
   let postfix: Postfix
+  const undo = teardown()
   beforeAll(async () => {
     site = await makeSite({ users: [ann] })
+    undo(() => site.remove())
     running = await site.start()
+    undo(() => running.stop())
     postfix = await startPostfix({
       port: await freePort(),
       main: {
@@ -31,11 +35,7 @@ suite('LMTP from Postfix into us', ['postfix', 'swaks'], () => {
         virtual_transport: `lmtp:inet:127.0.0.1:${running.port('lmtp')}`,
       },
     })
-  })
-  afterAll(async () => {
-    await postfix.stop()
-    await running.stop()
-    site.remove()
+    undo(() => postfix.stop())
   })
 
   test('each recipient has a reply of its own', async () => {
@@ -58,8 +58,10 @@ suite('LMTP from us into Dovecot', ['dovecot', 'swaks', 'python3'], () => {
   let site: Site
   let running: Running
   let dovecot: Dovecot
+  const undo = teardown()
   beforeAll(async () => {
     mail = mkdtempSync(join(tmpdir(), 'posthorn-mail-'))
+    undo(() => rmSync(mail, { recursive: true, force: true }))
     chmodSync(mail, 0o755) // Dovecot's user must reach the Maildir in it
     mkdirSync(join(mail, 'ann'))
     chownSync(join(mail, 'ann'), mailUser.uid, mailUser.gid)
@@ -68,16 +70,13 @@ suite('LMTP from us into Dovecot', ['dovecot', 'swaks', 'python3'], () => {
       lmtpPort: await freePort(),
       users: { [ann]: { password: 'x', maildir: join(mail, 'ann') } },
     })
+    undo(() => dovecot.stop())
     site = await makeSite({
       body: `deliver: { lmtp: { host: '127.0.0.1', port: ${dovecot.lmtpPort} }, recipients: 'any' },`,
     })
+    undo(() => site.remove())
     running = await site.start()
-  })
-  afterAll(async () => {
-    await running.stop()
-    await dovecot.stop()
-    site.remove()
-    rmSync(mail, { recursive: true, force: true })
+    undo(() => running.stop())
   })
   const arrived = (text: string): Promise<string> =>
     until(`a message with ${text} in the Maildir of Dovecot`, () =>

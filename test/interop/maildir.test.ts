@@ -1,6 +1,6 @@
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { run } from '../peers/command.ts'
 import { mailUser, startDovecot, type Dovecot } from '../peers/dovecot.ts'
 import { suite } from '../peers/needs.ts'
@@ -8,6 +8,7 @@ import { freePort } from '../peers/port.ts'
 import { python, pythonMaildir } from '../peers/python.ts'
 import { command, makeSite, type Site } from '../peers/site.ts'
 import { swaks } from '../peers/swaks.ts'
+import { teardown } from '../peers/teardown.ts'
 
 const ann = 'ann@example.org'
 
@@ -23,16 +24,17 @@ const bySubject = (stdout: string): Readonly<Record<string, Readonly<Record<stri
 
 suite('a Maildir of ours, read by others', ['dovecot', 'python3', 'swaks', 'curl', 'mutt', 'script'], () => {
   let site: Site
+  const undo = teardown()
   beforeAll(async () => {
     site = await makeSite({ users: [ann] })
+    undo(() => site.remove())
     const running = await site.start()
+    undo(() => running.stop())
     for (const n of [1, 2, 3]) {
       await swaks({ port: running.port('mx'), from: 'bob@sender.test', to: ann, subject: `number-${n}` })
       await site.arrived(ann, `body of number-${n}`)
     }
-    await running.stop()
   })
-  afterAll(() => site.remove())
 
   test('mailbox of Python reads every message, and its size is in its name', async () => {
     const found = await pythonMaildir(site.maildir(ann))
@@ -101,8 +103,10 @@ suite('a Maildir of ours, read by others', ['dovecot', 'python3', 'swaks', 'curl
 
 suite('a Maildir of Python, read by us', ['python3'], () => {
   let site: Site
+  const undo = teardown()
   beforeAll(async () => {
     site = await makeSite({ users: [ann] })
+    undo(() => site.remove())
     await run('mkdir', ['-p', join(site.state, 'mail')])
     const messages = [
       { subject: 'fresh', body: 'nobody has read this\n', flags: '' },
@@ -111,7 +115,6 @@ suite('a Maildir of Python, read by us', ['python3'], () => {
     ]
     await python('write_maildir', [site.maildir(ann), JSON.stringify(messages)])
   })
-  afterAll(() => site.remove())
 
   test('mail list shows every message with its flags', async () => {
     const listed = await site.posthorn('mail', 'list', ann, '--json')

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { run, until } from '../peers/command.ts'
 import { suite } from '../peers/needs.ts'
 import { freePort } from '../peers/port.ts'
@@ -8,6 +8,7 @@ import type { Running } from '../peers/posthorn.ts'
 import { pythonReport, pythonSubmit, type PythonMail } from '../peers/python.ts'
 import { makeSite, type Site } from '../peers/site.ts'
 import { swaks } from '../peers/swaks.ts'
+import { teardown } from '../peers/teardown.ts'
 
 const ann = 'ann@example.org'
 const carol = 'carol@elsewhere.test'
@@ -19,14 +20,22 @@ suite('Postfix as sender to us and as our next hop, over STARTTLS both ways', ['
   let site: Site
   let running: Running
   let postfix: Postfix
+  const undo = teardown()
   beforeAll(async () => {
     const port = await freePort()
     site = await makeSite({
       users: [ann],
-      body: `outbound: { smarthost: { host: '127.0.0.1', port: ${port}, tls: 'encrypt' } },`,
+      body: `outbound: { smarthost: { host: '127.0.0.1', port: ${port}, tls: 'encrypt' } },
+  retry: { first: '1s', most: '1s' },`,
     })
+    undo(() => site.remove())
     running = await site.start()
-    postfix = await startPostfix({
+    undo(() => running.stop())
+    postfix = await startPeer(port)
+    undo(() => postfix.stop())
+  })
+  const startPeer = (port: number): Promise<Postfix> =>
+    startPostfix({
       port,
       files: {
         'cert.pem': readFileSync(site.certificate, 'utf8'),
@@ -46,12 +55,6 @@ suite('Postfix as sender to us and as our next hop, over STARTTLS both ways', ['
         virtual_mailbox_maps: 'regexp:DIR/etc/mailboxes',
       },
     })
-  })
-  afterAll(async () => {
-    await postfix.stop()
-    await running.stop()
-    site.remove()
-  })
 
   const toPostfix = (to: string, subject: string) => swaks({ port: postfix.port, from: carol, to, subject })
   const byUs = (mail: Pick<PythonMail, 'to' | 'message' | 'mailOptions' | 'rcptOptions'>) =>
@@ -195,5 +198,17 @@ suite('Postfix as sender to us and as our next hop, over STARTTLS both ways', ['
     await site.drained()
     await postfix.logged(/reject: RCPT .* 550 5\.1\.1 <never@elsewhere\.test>/)
     expect(site.messages(ann)).toHaveLength(before)
+  })
+  test('mail waits while Postfix is away, says why, and goes when it is back', async () => {
+    const { port } = postfix
+    await postfix.stop()
+    expect(await byUs({ to: [carol], message: message('has-waited') })).toEqual({})
+    await until('the reason in the queue', async () => {
+      const listed = await site.posthorn('queue', 'list', '--json')
+      return listed.stdout.includes('connection refused') || undefined
+    })
+    postfix = await startPeer(port)
+    await postfix.delivered('carol', 'body of has-waited')
+    await site.drained()
   })
 })

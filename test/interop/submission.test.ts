@@ -1,24 +1,24 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { submissionClients } from '../peers/clients.ts'
 import { suite } from '../peers/needs.ts'
 import type { Running } from '../peers/posthorn.ts'
 import { makeSite, type Site } from '../peers/site.ts'
 import { swaks } from '../peers/swaks.ts'
+import { teardown } from '../peers/teardown.ts'
 
 const user = 'ann@example.org'
 
 suite('submission by the clients people use', ['swaks', 'msmtp', 'curl', 'mutt', 'python3'], () => {
   let site: Site
   let running: Running
+  const undo = teardown()
   beforeAll(async () => {
     site = await makeSite({ users: [user] })
+    undo(() => site.remove())
     running = await site.start()
-  })
-  afterAll(async () => {
-    await running.stop()
-    site.remove()
+    undo(() => running.stop())
   })
 
   for (const [name, submit] of Object.entries(submissionClients))

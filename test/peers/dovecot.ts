@@ -4,11 +4,13 @@ import { join } from 'node:path'
 import { spawn } from 'node:child_process'
 import { until } from './command.ts'
 
-/** A Dovecot of our own, reading Maildirs over IMAP and taking mail over LMTP. */
+/** A Dovecot of our own, reading Maildirs over IMAP, taking mail over LMTP, and checking passwords for Postfix. */
 export interface Dovecot {
   readonly dir: string
   readonly imapPort: number
   readonly lmtpPort: number
+  /** Where Postfix asks it (`smtpd_sasl_path`). */
+  readonly authSocket: string
   log(): string
   stop(): Promise<void>
 }
@@ -69,6 +71,11 @@ service imap-login {
 service anvil {
   chroot =
 }
+service auth {
+  unix_listener ${at('auth')} {
+    mode = 0666
+  }
+}
 service lmtp {
   inet_listener lmtp {
     address = 127.0.0.1
@@ -97,6 +104,7 @@ service lmtp {
     dir,
     imapPort: o.imapPort,
     lmtpPort: o.lmtpPort,
+    authSocket: at('auth'),
     log,
     stop: async () => {
       child.kill('SIGTERM')

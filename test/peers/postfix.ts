@@ -137,7 +137,7 @@ export const startPostfix = async (o: {
     flush: async () => void (await run('/usr/sbin/postqueue', ['-c', at('etc'), '-f'])),
     stop: async () => {
       // `postfix stop` looks once a second whether it may go.
-      process.kill(masterPid, 'SIGTERM')
+      if (groupLives(masterPid)) process.kill(masterPid, 'SIGTERM')
       await until('the end of Postfix', () => !groupLives(masterPid) || undefined)
       rmSync(dir, { recursive: true, force: true })
     },

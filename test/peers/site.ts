@@ -19,7 +19,7 @@ export interface Site {
   /** The key of that certificate. */
   readonly key: string
   readonly password: string
-  start(): Promise<Running>
+  start(env?: NodeJS.ProcessEnv): Promise<Running>
   posthorn(...args: readonly string[]): Promise<Ran>
   maildir(mailbox: string): string
   /** The messages that have arrived in a mailbox. */
@@ -69,7 +69,7 @@ export default defineConfig({
     certificate: join(state, 'tls', 'self-signed.crt'),
     key: join(state, 'tls', 'self-signed.key'),
     password: secret,
-    start: () => startPosthorn(['start', '--json', '--config', config, '--state', state]),
+    start: (env = {}) => startPosthorn(['start', '--json', '--config', config, '--state', state], { env }),
     posthorn,
     maildir,
     messages,
