@@ -104,7 +104,11 @@ for (const [name, connect] of Object.entries(ways))
       })
     }
 
-    for (const [what, bytes] of [['CR', '\r'], ['LF', '\n'], ['NUL', '\0']] as const) {
+    for (const [what, bytes] of [
+      ['CR', '\r'],
+      ['LF', '\n'],
+      ['NUL', '\0'],
+    ] as const) {
       test(`row 12: a bare ${what} in the header is one message or none`, async () => {
         const t = await connect()
         await open(t)
@@ -133,7 +137,12 @@ for (const [name, connect] of Object.entries(ways))
       expect(await oneReply(t)).toBe(true)
       expected.push(subject)
       await subjects()
-      expect(site.messages(user).find(m => m.includes(subject))?.replaceAll('\r\n', '\n')).toMatch(/\n\n\.\n\.x\n$/)
+      expect(
+        site
+          .messages(user)
+          .find(m => m.includes(subject))
+          ?.replaceAll('\r\n', '\n'),
+      ).toMatch(/\n\n\.\n\.x\n$/)
     })
 
     test('what arrived is just what was answered 250', async () => {
