@@ -7,6 +7,9 @@ import { has } from './command.ts'
  */
 export const suite = (name: string, programs: readonly string[], body: () => void): void => {
   const missing = programs.filter(p => !has(p))
+  // They change to users of their own.
+  if (process.getuid?.() !== 0 && programs.some(p => p === 'postfix' || p === 'dovecot'))
+    missing.push('the rights of root')
   if (missing.length > 0 && process.env['CI'] !== undefined)
     throw new Error(`${name}: missing ${missing.join(', ')}; scripts/install-peers installs them`)
   if (missing.length > 0)
