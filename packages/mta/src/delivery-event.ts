@@ -30,7 +30,7 @@ export const tellJournal = (journal: Journal, j: Judgement, when: When | undefin
       tls: tls === undefined ? undefined : `${tls.version} ${tls.cipher}`,
       tlsVerified: tls?.authorized,
       queuedMs: when === undefined ? undefined : when.at - claim.arrived,
-      ms: when?.ms,
+      ms: when === undefined ? undefined : Math.round(when.ms),
       next: 'due' in j.fate ? j.fate.due : undefined,
       why: 'why' in j.fate ? j.fate.why : undefined,
       tags: claim.tags.length === 0 ? undefined : claim.tags,
