@@ -2,7 +2,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { has, run, type Ran } from '../peers/command.ts'
+import { has, run, until, type Ran } from '../peers/command.ts'
+import { startPosthorn } from '../peers/posthorn.ts'
 import { blocksOf, commandsOf, documents, examplesOf, root, type Example } from './document.ts'
 import { serverTrials } from './server-trials.ts'
 
@@ -140,6 +141,42 @@ describe('the commands in the documents', () => {
     }
     await Promise.all([lane(), lane(), lane()])
     expect(unknown).toEqual([])
+  })
+
+  test('the first mail of README is sent, listed, shown and gone from the queue', { timeout: 90_000 }, async () => {
+    const state = join(scratch, 'first-mail')
+    const user = 'me@posthorn.test'
+    mkdirSync(state)
+    writeFileSync(join(state, 'password'), 'a password of eighteen letters')
+    const on = { host: '127.0.0.1', port: 0 }
+    const listeners = { mx: on, submission: on, submissions: on }
+    const settings = { hostname: 'posthorn.test', domains: ['posthorn.test'], listeners, outbound: 'trap' }
+    writeFileSync(join(state, 'config.ts'), `export default ${JSON.stringify(settings)}`)
+    const command = async (line: string): Promise<string> => {
+      const words = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(m => m[1] ?? m[2] ?? '')
+      const { code, stdout, stderr } = await run(process.execPath, [...node, posthorn, ...words, '--state', state], {
+        env: { NO_COLOR: '1', POSTHORN_PASSWORD: 'a password of eighteen letters' },
+      })
+      expect({ line, code, stderr }).toEqual({ line, code: 0, stderr: '' })
+      return stdout
+    }
+    const shown = commandsOf('README.md')
+      .filter(line => line.startsWith('npx posthorn'))
+      .slice(0, 4)
+    const [send = '', list = '', show = '', queue = ''] = shown.map(line => line.slice('npx posthorn '.length))
+
+    await command(`user add ${user} --password-file ${state}/password`)
+    const server = await startPosthorn(['start', '--json', '--config', join(state, 'config.ts'), '--state', state])
+    try {
+      expect(await command(`${send} --user ${user}`)).toContain(`sent to ${user}: 250 2.0.0 Ok: queued as`)
+      await until('the message is listed', async () =>
+        (await command(list).catch(() => '')).includes('Hello') ? true : undefined,
+      )
+      expect(await command(show)).toContain('My first mail')
+      expect(await command(queue)).toContain('The queue is empty.')
+    } finally {
+      expect(await server.stop()).toBe(0)
+    }
   })
 
   test('npm run demo prints the road that README shows', { timeout: 90_000 }, async () => {
