@@ -1,13 +1,16 @@
+import { preflight } from '@posthorn/stack'
 import { loadSettings } from './settings.ts'
 import type { StateOptions } from './state-option.ts'
-import { octets, span, terminal } from './terminal.ts'
+import { octets, printable, span, terminal } from './terminal.ts'
 
 /** `posthorn check`: refuse a wrong configuration, or say in plain words what a right one will do. */
 export const check = async (o: StateOptions): Promise<void> => {
   const { config: c, state, development } = await loadSettings(o)
+  const problems = await preflight(c, state)
   const out = terminal(o.json === true)
   out.value({
     ok: true,
+    problems,
     development,
     state,
     config: { ...c, plugins: c.plugins.map(p => ('use' in p ? p.use.name : p.name)) },
@@ -47,4 +50,5 @@ export const check = async (o: StateOptions): Promise<void> => {
     `first after ${span(c.retry.first)}, then ever later up to ${span(c.retry.most)}; a warning after ${span(c.retry.warn)}, returned after ${span(c.retry.expire)}`,
   )
   say('plugins', c.plugins.map(p => ('use' in p ? p.use.name : p.name)).join(', ') || 'none')
+  for (const [i, problem] of problems.entries()) say(i === 0 ? 'look at' : '', printable(problem))
 }

@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, CommanderError } from 'commander'
 import { check } from './check.ts'
 import { addDemoCommand } from './demo.ts'
 import { Failure } from './failure.ts'
@@ -15,6 +15,7 @@ const program = new Command('posthorn')
   .version(version)
   .showHelpAfterError('(--help says more)')
   .configureHelp({ showGlobalOptions: true })
+  .exitOverride()
 
 withState(program.command('start'))
   .description('run the mail system; without --config in development mode, on loopback')
@@ -46,7 +47,9 @@ try {
   await program.parseAsync()
   process.exitCode ??= 0
 } catch (error) {
-  if (error instanceof Failure) {
+  // It has said already what is wrong with the arguments, or shown the help that was asked for.
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2
+  else if (error instanceof Failure) {
     process.stderr.write(`posthorn: ${error.message}\n`)
     process.exitCode = error.exitCode
   } else {

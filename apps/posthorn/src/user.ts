@@ -87,7 +87,7 @@ export const addUserCommands = (program: Command): void => {
     .description('remove a user; the mailbox stays')
     .action(async (name: string, o: StateOptions) => {
       const users = await usersOf(o)
-      await refusable(() => users.remove(name))
+      if (!(await refusable(() => users.remove(name)))) throw new Failure(`there is no user ${name}`)
       told(o, 'removed', name)
     })
   withState(user.command('list'))

@@ -78,7 +78,8 @@ describe('composing', () => {
   test.each([
     [{ from: '', to: ['b@example.net'] }, 'is no sender address'],
     [{ from: 'ann@example.org' }, 'the message has no recipient'],
-    [{ from: 'ann@example.org', to: ['not an address'] }, 'the message has no recipient'],
+    [{ from: 'ann@example.org', to: ['not an address'] }, '"not an address" is no recipient address'],
+    [{ from: 'ann@example.org', to: ['bob@example.net'], bcc: ['bib'] }, '"bib" is no recipient address'],
   ])('%j is refused', async (draft, message) => {
     await expect(composeMessage(draft)).rejects.toThrow(RangeError)
     await expect(composeMessage(draft)).rejects.toThrow(message)

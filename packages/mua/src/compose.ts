@@ -1,3 +1,4 @@
+import addressparser from 'nodemailer/lib/addressparser'
 import MailComposer from 'nodemailer/lib/mail-composer'
 
 /** A file that goes with a message. */
@@ -44,7 +45,7 @@ export interface Composed {
 
 /**
  * Turn a draft into a message. Content is taken from the draft alone: no path or URL in it is ever opened.
- * Throws RangeError when there is no sender or no recipient.
+ * Throws RangeError when there is no sender or no recipient, and for one that is no address: it would silently get nothing.
  */
 export const composeMessage = async (draft: Draft): Promise<Composed> => {
   const message = new MailComposer({
@@ -55,9 +56,14 @@ export const composeMessage = async (draft: Draft): Promise<Composed> => {
   }).compile()
   const { from, to } = message.getEnvelope()
   if (from === false || from === '') throw new RangeError(`${JSON.stringify(draft.from)} is no sender address`)
+  const lost = [...(draft.to ?? []), ...(draft.cc ?? []), ...(draft.bcc ?? [])].find(text => !hasAddress(text))
+  if (lost !== undefined) throw new RangeError(`${JSON.stringify(lost)} is no recipient address`)
   if (to.length === 0) throw new RangeError('the message has no recipient')
   return { sender: from, recipients: [...new Set(to)], bytes: await message.build() }
 }
+
+const hasAddress = (text: string): boolean =>
+  addressparser(text, { flatten: true }).some(({ address }) => address.includes('@'))
 
 const optionsOf = (draft: Draft): ConstructorParameters<typeof MailComposer>[0] => ({
   from: draft.from,

@@ -1,25 +1,39 @@
 import { createMailboxes, type MailboxOptions } from '@posthorn/mda'
-import type { Users } from '@posthorn/msa'
+import type { User, Users } from '@posthorn/msa'
 import type { Config } from './schema.ts'
 
-/** The mailboxes of the configuration and those of the users whose domain is ours and whose names can be directories. */
-export const mailboxNames = (config: Config, users: Users): readonly string[] => {
+/** The users whose domain is ours, and who so have a mailbox. */
+const oursOf = (config: Config, users: Users): readonly User[] => {
   const ours = new Set<string>(config.domains)
-  const fromUsers = users
+  return users
     .list()
+    .filter(
+      ({ mailbox }) => !mailbox.includes('@') || ours.has(mailbox.slice(mailbox.lastIndexOf('@') + 1).toLowerCase()),
+    )
+}
+
+/** The mailboxes of the configuration, and those of the users whose domain is ours and whose names can be directories. */
+export const mailboxNames = (config: Config, users: Users): readonly string[] => {
+  const fromUsers = oursOf(config, users)
     .map(user => user.mailbox)
-    .filter(name => !name.includes('@') || ours.has(name.slice(name.lastIndexOf('@') + 1).toLowerCase()))
-    .filter(name => canBeMailbox(name, config.domains))
+    .filter(name => whyNoMailbox(name, config.domains) === undefined)
   return [...new Set([...config.mailboxes, ...fromUsers])]
 }
 
+/** One line for each user who has no mailbox although the domain is ours. */
+export const usersWithout = (config: Config, users: Users): readonly string[] =>
+  oursOf(config, users).flatMap(({ name, mailbox }) => {
+    const why = whyNoMailbox(mailbox, config.domains)
+    return why === undefined ? [] : [`user ${name} has no mailbox: ${why}`]
+  })
+
 /** One user with an odd name must not keep the others from their mail. */
-const canBeMailbox = (name: string, domains: readonly string[]): boolean => {
+const whyNoMailbox = (name: string, domains: readonly string[]): string | undefined => {
   try {
     createMailboxes({ domains, mailboxes: [name] })
-    return true
-  } catch {
-    return false
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
   }
 }
 

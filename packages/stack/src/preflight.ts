@@ -1,0 +1,24 @@
+import { join } from 'node:path'
+import { createMailboxes } from '@posthorn/mda'
+import { openUsers } from '@posthorn/msa'
+import { systemClock as clock, systemRandom as random } from '@posthorn/system'
+import { fileCertificates } from '@posthorn/tls-policy'
+import { directories } from './directories.ts'
+import { mailboxOptions, usersWithout } from './local-mailboxes.ts'
+import type { Config } from './schema.ts'
+import { readSecret } from './secret.ts'
+import { explained } from './stack-error.ts'
+
+/**
+ * Look at what a configuration names, without starting or writing anything: secrets, certificate, users, mailboxes. Rejects with
+ * ConfigError or StackError for what would keep a stack from starting; answers a line for each thing that starts and can't be meant.
+ */
+export const preflight = async (config: Config, state: string = config.state): Promise<readonly string[]> => {
+  const password = typeof config.outbound === 'object' ? config.outbound.smarthost.password : undefined
+  if (password !== undefined) readSecret('outbound.smarthost.password', password)
+  const { tls } = config
+  if (tls !== undefined) (await explained('the certificate', () => fileCertificates({ default: tls, clock }))).close()
+  const users = await explained('', () => openUsers(join(directories(state).state, config.users), { clock, random }))
+  const mailboxes = await explained('the mailboxes', () => createMailboxes(mailboxOptions(config, users)))
+  return [...usersWithout(config, users), ...mailboxes.problems()]
+}
