@@ -6,7 +6,7 @@ import { pythonSubmit } from './python.ts'
 import { swaks } from './swaks.ts'
 
 /** One submission to a server on loopback, by a user to the same user. The body is a line that begins with a dot, then `body of <subject>`. */
-export interface Submission {
+interface Submission {
   readonly port: number
   readonly tls: 'starttls' | 'implicit'
   readonly mechanism: 'PLAIN' | 'LOGIN'
@@ -20,7 +20,7 @@ export interface Submission {
 }
 
 /** Submits; rejects with what the program said when it did not succeed. */
-export type SubmissionClient = (s: Submission) => Promise<void>
+type SubmissionClient = (s: Submission) => Promise<void>
 
 const succeeded = (ran: Ran): void => {
   if (ran.code !== 0) throw new Error(`exit ${ran.code}: ${ran.stdout}${ran.stderr}`)
