@@ -17,6 +17,12 @@ const fields: readonly FilterField[] = [
   'origin',
 ]
 const isField = (text: string): text is FilterField => fields.some(f => f === text)
+
+/** A field to filter or group by. Throws Failure. */
+export const parseField = (text: string): FilterField => {
+  if (isField(text)) return text
+  throw new Failure(`${JSON.stringify(text)} is not a field to filter by; there are ${fields.join(', ')}`, 2)
+}
 const operators = { ':': '=', '~': '~', '<': '<', '>': '>' } as const
 
 /** What the help of every queue command says of its filters. */
@@ -26,13 +32,12 @@ Example: site:mx:example.org age>2h`
 
 /** One term of the filter grammar, or a queue id. Throws Failure. */
 const term = (text: string): Filter['and'][number] => {
-  const [, field, op, value] = /^([a-z]+)([:~<>])(.*)$/s.exec(text) ?? []
-  if (field === undefined) {
+  const [, name, op, value] = /^([a-z]+)([:~<>])(.*)$/s.exec(text) ?? []
+  if (name === undefined) {
     if (/^[0-9A-Za-z]{6,40}$/.test(text)) return { field: 'id', op: '=', value: text }
     throw new Failure(`${JSON.stringify(text)} is neither a queue id nor a term.\n${filterHelp}`, 2)
   }
-  if (!isField(field))
-    throw new Failure(`${JSON.stringify(field)} is not a field to filter by; there are ${fields.join(', ')}`, 2)
+  const field = parseField(name)
   if (value === undefined || value === '') throw new Failure(`${JSON.stringify(text)} names no value`, 2)
   const comparable = field === 'age' || field === 'attempts' || field === 'size'
   if ((op === '<' || op === '>') && !comparable)

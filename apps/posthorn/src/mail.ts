@@ -7,8 +7,8 @@ import { Failure } from './failure.ts'
 import { stateOf, type StateOptions, withState } from './state-option.ts'
 import { octets, span, terminal } from './terminal.ts'
 
-function fail(message: string): never {
-  throw new Failure(message)
+function fail(message: string, exitCode = 1): never {
+  throw new Failure(message, exitCode)
 }
 
 /** Where a mailbox is; `--trap` means the Maildir of mail that development mode did not let out. */
@@ -91,7 +91,7 @@ const show = async (mailbox: string, which: string | undefined, o: MailOptions):
 const flag = async (mailbox: string, which: string, flags: string, o: MailOptions): Promise<void> => {
   const out = terminal(o.json === true)
   const [, sign, letters] =
-    /^([+-]?)([A-Za-z]+)$/.exec(flags) ?? fail(`flags are letters such as +S or -F, not ${JSON.stringify(flags)}`)
+    /^([+-]?)([A-Za-z]+)$/.exec(flags) ?? fail(`flags are letters such as +S or -F, not ${JSON.stringify(flags)}`, 2)
   const path = await pathOf(mailbox, o)
   const id = await idOf(path, which)
   const now = await setFlags(path, id, sign === '-' ? { remove: letters ?? '' } : { add: letters ?? '' })

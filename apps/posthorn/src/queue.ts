@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import type { Change, FilterField, QueueId, QueueRow } from '@posthorn/contracts'
+import type { Change, QueueId, QueueRow } from '@posthorn/contracts'
 import { Failure } from './failure.ts'
-import { filterHelp, parseFilter } from './filter.ts'
+import { filterHelp, parseField, parseFilter } from './filter.ts'
 import { withQueue } from './queue-access.ts'
 import { stateOf, type StateOptions, withState } from './state-option.ts'
 import { octets, printable, span, type Terminal, terminal } from './terminal.ts'
@@ -51,8 +51,10 @@ const list = async (terms: readonly string[], o: StateOptions & { readonly limit
 
 const count = async (terms: readonly string[], o: StateOptions & { readonly by?: string }): Promise<void> => {
   const out = terminal(o.json === true)
+  const filter = parseFilter(terms)
+  const by = o.by === undefined ? undefined : parseField(o.by)
   await withQueue(await stateOf(o), async queue => {
-    const counts = await queue.count(parseFilter(terms), o.by as FilterField | undefined)
+    const counts = await queue.count(filter, by)
     const rows = [...counts].sort((a, b) => b[1] - a[1])
     out.value(Object.fromEntries(rows))
     if (o.by === undefined) out.line(String(rows.reduce((sum, r) => sum + r[1], 0)))
@@ -116,8 +118,9 @@ const change =
     if (terms.length === 0 && o.all !== true)
       throw new Failure(`say which: a queue id, a filter, or --all\n${filterHelp}`, 2)
     const out = terminal(o.json === true)
+    const filter = parseFilter(terms)
     await withQueue(await stateOf(o), async queue => {
-      const changed = await queue.change(parseFilter(terms), { do: what }, actor(), { dryRun: o.dryRun === true })
+      const changed = await queue.change(filter, { do: what }, actor(), { dryRun: o.dryRun === true })
       out.value({ do: what, deliveries: changed, dryRun: o.dryRun === true })
       out.line(`${o.dryRun === true ? 'would ' : ''}${what}: ${changed} ${changed === 1 ? 'delivery' : 'deliveries'}`)
       if (changed === 0 && terms.length > 0) throw new Failure('nothing in the queue matches')
