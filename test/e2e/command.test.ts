@@ -1,0 +1,264 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { run, until, type Ran } from '../peers/command.ts'
+import { root, type Running } from '../peers/posthorn.ts'
+import { command, makeSite, type Site } from '../peers/site.ts'
+
+const user = 'ann@example.org'
+let site: Site
+let running: Running
+beforeAll(async () => {
+  // Nothing listens on port 1: what goes elsewhere stays in the queue.
+  site = await makeSite({
+    users: [user],
+    body: `outbound: { smarthost: { host: '127.0.0.1', port: 1 } }, aliases: { nobody: 'missing' },`,
+  })
+  running = await site.start()
+})
+afterAll(async () => {
+  expect(await running.stop()).toBe(0)
+  site.remove()
+})
+
+/** Each line of the output as the value it is. */
+const json = async (...args: readonly string[]): Promise<readonly Record<string, unknown>[]> => {
+  const ran = await site.posthorn(...args, '--json')
+  expect(`${args.join(' ')}: ${ran.code} ${ran.stderr}`).toBe(`${args.join(' ')}: 0 `)
+  return ran.stdout
+    .split('\n')
+    .filter(line => line !== '')
+    .map(line => JSON.parse(line) as Record<string, unknown>)
+}
+const text = async (...args: readonly string[]): Promise<string> => {
+  const ran = await site.posthorn(...args)
+  expect(`${args.join(' ')}: ${ran.code} ${ran.stderr}`).toBe(`${args.join(' ')}: 0 `)
+  return ran.stdout
+}
+const send = (to: string, subject: string): Promise<readonly Record<string, unknown>[]> =>
+  json('send', '--user', user, '--to', to, '--subject', subject, '--text', `text of ${subject}`)
+
+/** A few processes at a time: each takes half a second of a core. */
+const inTurn = async <T>(what: readonly T[], work: (t: T) => Promise<void>): Promise<void> => {
+  const left = what.values()
+  await Promise.all(
+    [0, 1, 2].map(async () => {
+      for (const t of left) await work(t)
+    }),
+  )
+}
+
+test('wrong arguments end with 2 and say what is wrong on standard error; help that was asked for ends with 0', async () => {
+  const cases: readonly (readonly [args: string, code: number, stdout: RegExp, stderr: RegExp])[] = [
+    ['', 2, /^$/, /Usage: posthorn/],
+    ['queue frobnicate', 2, /^$/, /unknown command 'frobnicate'/],
+    ['queue drop', 2, /^$/, /say which: a queue id, a filter, or --all/],
+    ['queue list --help', 0, /^Usage: posthorn queue list /, /^$/],
+  ]
+  await inTurn(cases, async ([args, code, stdout, stderr]) => {
+    const ran = await run(command, args.split(' ').filter(Boolean))
+    expect(ran.stderr).toMatch(stderr)
+    expect(ran.stderr).not.toMatch(/\n\s+at /)
+    expect(ran.stdout).toMatch(stdout)
+    expect(ran.code).toBe(code)
+  })
+}, 40_000)
+
+describe('posthorn check', () => {
+  const check = (text: string): Promise<Ran> => {
+    const file = join(site.dir, `wrong-${Math.random()}.config.ts`)
+    writeFileSync(file, text)
+    return run(command, ['check', '--config', file, '--state', join(site.dir, 'never')])
+  }
+  test('names the path of what is wrong, what was found and what is allowed', async () => {
+    const hostname = `hostname: 'a.example'`
+    const wrong: readonly (readonly [text: string, says: string])[] = [
+      [
+        `export default { ${hostname}, listenrs: {} }`,
+        'listenrs: unknown key; allowed here: hostname, state, listeners',
+      ],
+      [`export default { ${hostname}, listeners: { mx: { port: 70000 } } }`, 'listeners.mx.port: '],
+      [
+        `export default { ${hostname}, outbound: { smarthost: { host: 'h', user: 'u', password: { env: 'NO_SUCH_SECRET' } } } }`,
+        'outbound.smarthost.password: the environment has no NO_SUCH_SECRET',
+      ],
+      [
+        `export default { ${hostname}, tls: { cert: '/nowhere.pem', key: '/nowhere.key' } }`,
+        '/nowhere.pem: does not exist',
+      ],
+      [
+        `export default { ${hostname}, domains: ['a.example'], mailboxes: ['a/b'] }`,
+        'mailbox "a/b" cannot name a directory',
+      ],
+      [`export const config = {}`, 'has no default export'],
+      [`export default {{`, `can't be loaded`],
+    ]
+    await inTurn(wrong, async ([config, says]) => {
+      const ran = await check(config)
+      expect(ran.stderr).toContain(says)
+      expect(ran.stderr).not.toMatch(/\n\s+at /)
+      expect([config, ran.code, ran.stdout]).toEqual([config, 1, ''])
+    })
+  })
+
+  test('starts nothing with a wrong configuration', async () => {
+    const file = join(site.dir, 'wrong.config.ts')
+    writeFileSync(file, `export default { hostname: 'a.example', colour: 'red' }`)
+    const ran = await run(command, ['start', '--json', '--config', file, '--state', join(site.dir, 'never')])
+    expect([ran.code, ran.stdout]).toEqual([1, ''])
+    expect(ran.stderr).toContain('colour: unknown key')
+  })
+
+  test('shows what a right one does, and what can hardly be meant', async () => {
+    expect(await text('check')).toMatch(/The configuration is right\.[\s\S]*alias nobody reaches missing@example\.org/)
+    expect(await json('check')).toMatchObject([
+      { ok: true, development: false, problems: [expect.stringContaining('missing')] },
+    ])
+  })
+})
+
+describe('users', () => {
+  test('are added, listed, given another password and removed, and a running server follows', async () => {
+    const [added] = await json('user', 'add', 'carl@example.org', '--generate')
+    expect(added).toEqual({ added: 'carl@example.org', password: expect.any(String) })
+    expect((await json('user', 'list')).map(u => u['name'])).toEqual([user, 'carl@example.org'])
+    const again = await site.posthorn('user', 'add', 'carl@example.org', '--generate')
+    expect([again.code, again.stderr]).toEqual([1, 'posthorn: there is a user carl@example.org already\n'])
+
+    const submit = (password: string): Promise<Ran> =>
+      run(
+        command,
+        ['send', '--user', 'carl@example.org', '--to', 'carl@example.org', '--text', 'x', '--state', site.state],
+        {
+          env: { POSTHORN_PASSWORD: password },
+        },
+      )
+    await until('carl', async () => ((await submit(String(added?.['password']))).code === 0 ? true : undefined))
+    await site.arrived('carl@example.org', 'carl@example.org')
+
+    await json('user', 'passwd', 'carl@example.org')
+    await until('the new password', async () => ((await submit(site.password)).code === 0 ? true : undefined))
+    const old = await submit(String(added?.['password']))
+    expect([old.code, old.stderr]).toEqual([1, expect.stringMatching(/^posthorn: not sent \(auth/)])
+
+    expect(await text('user', 'remove', 'carl@example.org')).toBe('removed carl@example.org\n')
+    await until('carl to be gone', async () => ((await submit(site.password)).code === 1 ? true : undefined))
+    const twice = await site.posthorn('user', 'remove', 'carl@example.org')
+    expect([twice.code, twice.stderr]).toEqual([1, 'posthorn: there is no user carl@example.org\n'])
+  })
+})
+
+describe('mail', () => {
+  test('is sent, listed, shown and flagged', async () => {
+    const [sent] = await send(user, 'a first mail')
+    expect(sent).toMatchObject({ accepted: [user], rejected: [], reply: expect.stringMatching(/^250 2\.0\.0 /) })
+    await site.arrived(user, 'a first mail')
+    const [listed] = await json('mail', 'list', user, '--unseen')
+    expect(listed).toMatchObject({ subject: 'a first mail', unseen: true })
+    expect(await text('mail', 'list', user)).toMatch(/new .*ann@example\.org +a first mail/)
+    expect(await text('mail', 'show', user, '1')).toMatch(/Subject: a first mail\n\ntext of a first mail\n$/)
+    expect(await text('mail', 'show', user, '1', '--raw')).toMatch(/^Return-Path: <ann@example\.org>\r\n/)
+    expect(await json('mail', 'flag', user, '1', '+F')).toMatchObject([{ flags: 'FS' }])
+    expect(await json('mail', 'flag', user, '1', '-S')).toMatchObject([{ flags: 'F' }])
+    const none = await site.posthorn('mail', 'show', user, '99')
+    expect([none.code, none.stderr]).toEqual([1, 'posthorn: there is no message 99\n'])
+  })
+})
+
+describe('the queue', () => {
+  const operate = async (): Promise<void> => {
+    const rows = await json('queue', 'list')
+    expect(rows.map(r => [r['rcpt'], r['site'], r['state']])).toEqual([
+      ['x@other.example', 'smtp:127.0.0.1:1', 'ready'],
+      ['y@other.example', 'smtp:127.0.0.1:1', 'ready'],
+    ])
+    const id = String(rows[0]?.['id'])
+    expect(await text('queue', 'count')).toBe('2\n')
+    expect(await json('queue', 'show', id)).toMatchObject([{ id, queued: [{ rcpt: 'x@other.example' }] }])
+    expect(await json('queue', 'hold', id)).toEqual([{ do: 'hold', deliveries: 1, dryRun: false }])
+    expect(await json('queue', 'count', '--by', 'state')).toEqual([{ held: 1, ready: 1 }])
+    expect(await text('queue', 'release', id)).toBe('release: 1 delivery\n')
+    expect(await text('queue', 'retry', '--all', '--dry-run')).toBe('would retry: 2 deliveries\n')
+    expect(await text('queue', 'count', 'state:held')).toBe('0\n')
+  }
+  const forPeople = async (): Promise<void> => {
+    const listed = await text('queue', 'list', 'rcpt:x@other.example')
+    const id = /^(\w+) +ready .*x@other\.example/m.exec(listed)?.[1] ?? ''
+    expect(await text('queue', 'show', id)).toMatch(/x@other\.example waits for its next try .*connection refused/)
+    const none = await site.posthorn('queue', 'drop', 'rcpt:z@other.example')
+    expect([none.code, none.stderr]).toEqual([1, 'posthorn: nothing in the queue matches\n'])
+    const unknown = await site.posthorn('queue', 'show', '0123456789')
+    expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('there is no message "0123456789"')])
+  }
+  const deferred = (): Promise<true> =>
+    until('two deferred deliveries', async () =>
+      (await json('queue', 'list', 'state:ready', 'attempts>0')).length === 2 ? true : undefined,
+    )
+
+  test('is seen and changed while the server runs, and while it does not', async () => {
+    await send('x@other.example', 'one')
+    await send('y@other.example', 'two')
+    await deferred()
+    await operate()
+    await forPeople()
+    await deferred()
+    expect(await running.stop()).toBe(0)
+    await operate()
+    expect(await text('queue', 'drop', '--all')).toBe('drop: 2 deliveries\n')
+    expect(await text('queue', 'list')).toBe('The queue is empty.\n')
+    running = await site.start()
+    await send('x@other.example', 'three')
+    await until('the drop of what is not being tried', async () => {
+      await site.posthorn('queue', 'drop', '--all')
+      return (await text('queue', 'list')) === 'The queue is empty.\n' ? true : undefined
+    })
+  }, 60_000)
+})
+
+describe('bin/posthorn.js', () => {
+  const newest = join(root, 'node_modules/node/bin/node')
+  const version = (node: string): number =>
+    Number(spawnSync(node, ['-p', 'process.versions.node.split(".")[0]']).stdout)
+  /** Makes a new Node seem old to the script that it runs, and to no child. */
+  const disguise = `data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.1.0'}});process.execve=undefined`
+  const old: readonly (readonly string[])[] = [
+    [newest, `--import=${disguise}`],
+    ...['/usr/bin/node', '/usr/local/bin/node']
+      .filter(node => version(node) > 0 && version(node) < 24)
+      .map(node => [node]),
+  ]
+  let elsewhere: string
+  beforeAll(() => {
+    elsewhere = mkdtempSync(join(tmpdir(), 'posthorn-bin-'))
+    mkdirSync(join(elsewhere, 'apps/posthorn'), { recursive: true })
+    for (const part of ['bin', 'package.json'])
+      cpSync(join(root, 'apps/posthorn', part), join(elsewhere, 'apps/posthorn', part), { recursive: true })
+    symlinkSync(command, join(elsewhere, 'posthorn'))
+  })
+  afterAll(() => rmSync(elsewhere, { recursive: true, force: true }))
+
+  test('works by its name, and through a link, whichever Node comes first', async () => {
+    for (const file of [command, join(elsewhere, 'posthorn')]) {
+      const ran = await run(file, ['--version'])
+      expect([ran.code, ran.stdout, ran.stderr]).toEqual([0, '0.1.0\n', ''])
+    }
+  })
+
+  test('run by an old Node works through the pinned one, hands signals on and ends as it ends', async () => {
+    for (const [node, ...flags] of old) {
+      const ran = await run(node ?? '', [...flags, command, 'queue', 'drop'])
+      expect([ran.code, ran.stdout]).toEqual([2, ''])
+      expect(ran.stderr).toMatch(/^posthorn: say which/)
+    }
+  })
+
+  test('run by an old Node where there is no other says what it needs', async () => {
+    for (const [node, ...flags] of old) {
+      const ran = await run(node ?? '', [...flags, join(elsewhere, 'apps/posthorn/bin/posthorn.js'), 'start'])
+      expect([ran.code, ran.stdout]).toEqual([1, ''])
+      expect(ran.stderr).toMatch(/^posthorn needs Node\.js 24 or newer; this is v.*\nGet it from https:\/\/nodejs\.org/)
+    }
+  })
+})
