@@ -39,9 +39,16 @@ export const full: readonly Cell[] = (['accept', 'maildir', 'relay'] as const).f
   ),
 )
 
-/** How many messages make a run of two to four seconds of Postfix's, and end with every session having had its share. */
-export const messages = (c: Cell): number => {
-  const base = { accept: 4000, maildir: 2000, relay: 2000 }[c.work]
-  const slower = (c.sessions === 1 ? 0.5 : 1) * (c.kib > 1 ? 0.7 : 1)
-  return Math.max(c.sessions * 10, Math.round((base * slower) / c.sessions) * c.sessions)
+/** How many messages warm a system up for a cell, and tell how fast it is. */
+export const warmUp = (c: Cell): number => {
+  const base = { accept: 6000, maildir: 3000, relay: 3000 }[c.work]
+  const slower = (c.sessions === 1 ? 0.4 : 1) * (c.kib > 1 ? 0.7 : 1)
+  return shared(c, base * slower)
 }
+
+/** How many messages make a run of about so many seconds at that rate. A faster system gets more, so that no run is a blink. */
+export const messages = (c: Cell, perSecond: number, seconds: number): number =>
+  shared(c, Math.min(perSecond * seconds, 60_000))
+
+/** Every session has its share, and enough of it that connecting does not weigh. */
+const shared = (c: Cell, count: number): number => Math.max(10, Math.round(count / c.sessions)) * c.sessions

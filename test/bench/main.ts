@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { has, run } from '../peers/command.ts'
-import { full, name, plain, type Cell } from './cells.ts'
+import { full, messages, name, plain, warmUp, type Cell } from './cells.ts'
 import { measure, median, type Sample } from './measure.ts'
 import { postfixSystem } from './postfix-system.ts'
 import { posthornSystem } from './posthorn-system.ts'
@@ -30,7 +30,10 @@ for (const program of ['smtp-source', 'smtp-sink', 'postfix'])
 const say = (text: string): void => void (flags.json ? process.stderr.write(`${text}\n`) : console.log(text))
 const cells = (flags.full ? full : plain).filter(c => flags.only === undefined || c.work === flags.only)
 const fs = (await run('df', ['--output=fstype', '/tmp'])).stdout.trim().split('\n').at(-1) ?? '?'
-say(`${cells.length} cells, ${rounds} alternating rounds each after one to warm up; /tmp is ${fs}`)
+say(`${cells.length} cells, ${rounds} alternating runs each after one to warm up; /tmp is ${fs}`)
+
+/** How long a run should take. */
+const runSeconds = flags.full ? 1.5 : 2.5
 
 const sink = await startSink()
 const systems = [await postfixSystem(sink.port), await posthornSystem(sink.port)]
@@ -38,11 +41,14 @@ const results: object[] = []
 try {
   for (const cell of cells) {
     const samples: Record<string, Sample[]> = { postfix: [], posthorn: [] }
-    for (let round = 0; round <= rounds; round++)
-      for (const system of systems) {
-        const sample = await measure(system, cell, sink)
-        if (round > 0) samples[system.name]?.push(sample)
-      }
+    const counts: Record<string, number> = {}
+    for (const system of systems) {
+      const { perSecond } = await measure(system, { cell, count: warmUp(cell) }, sink)
+      counts[system.name] = messages(cell, perSecond, runSeconds)
+    }
+    for (let round = 0; round < rounds; round++)
+      for (const system of systems)
+        samples[system.name]?.push(await measure(system, { cell, count: counts[system.name] ?? 0 }, sink))
     results.push(report(cell, samples['posthorn'] ?? [], samples['postfix'] ?? []))
   }
 } finally {

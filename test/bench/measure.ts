@@ -2,7 +2,7 @@ import { readdirSync, renameSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { run, until } from '../peers/command.ts'
 import { cpuOf, memoryOf } from '../peers/usage.ts'
-import { messages, type Cell } from './cells.ts'
+import type { Cell } from './cells.ts'
 import type { Sink } from './sink.ts'
 import type { System } from './system.ts'
 
@@ -29,9 +29,12 @@ const setAside = (maildir: string): void => {
   if (existsSync(join(maildir, 'new'))) renameSync(maildir, `${maildir}.old${++aside}`)
 }
 
-/** Load a system with one cell's messages and wait until the last has arrived. */
-export const measure = async (system: System, cell: Cell, sink: Sink): Promise<Sample> => {
-  const count = messages(cell)
+/** Load a system with so many messages of one cell and wait until the last has arrived. */
+export const measure = async (
+  system: System,
+  { cell, count }: { readonly cell: Cell; readonly count: number },
+  sink: Sink,
+): Promise<Sample> => {
   const { port, to } = system.target(cell.work)
   const pid = system.pid(cell.work)
   if (cell.work === 'maildir') setAside(system.maildir)
