@@ -24,7 +24,11 @@ export const lockDirectory = (layout: Layout): (() => void) => {
     lock.close()
     throw new Error(`the queue in ${layout.directory} is in use by ${ownerOf(layout.owner)}`, { cause: error })
   }
-  writeFileSync(layout.owner, `process ${process.pid}\n`, { mode: 0o600 })
+  try {
+    writeFileSync(layout.owner, `process ${process.pid}\n`, { mode: 0o600 })
+  } catch {
+    // For people only; a full disk must not keep the queue from being emptied.
+  }
   return () => {
     lock.close()
   }
