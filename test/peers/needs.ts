@@ -17,3 +17,11 @@ export const suite = (name: string, programs: readonly string[], body: () => voi
   const describeOrSkip = missing.length > 0 ? describe.skip : describe
   describeOrSkip(name, body)
 }
+
+/** The same for a suite that must also be run by root, to mount file systems. */
+export const rootSuite = (name: string, programs: readonly string[], body: () => void): void => {
+  if (process.getuid?.() === 0) return suite(name, programs, body)
+  if (process.env['CI'] !== undefined) throw new Error(`${name}: must be run as root`)
+  console.warn(`left out: ${name} (must be run as root)`)
+  describe.skip(name, body)
+}

@@ -18,6 +18,13 @@ export interface Running {
   kill(): Promise<void>
 }
 
+/** The first line of standard output. */
+interface Ready {
+  readonly event: string
+  readonly pid: number
+  readonly listeners: Readonly<Record<string, { readonly port: number }>>
+}
+
 const fail = (why: string): never => {
   throw new Error(why)
 }
@@ -40,7 +47,7 @@ export const startPosthorn = async (
   }
   child.stderr.on('data', keep)
   const ended = new Promise<number | null>(resolve => child.once('exit', code => resolve(code)))
-  const ready = new Promise<{ pid: number; listeners: Record<string, { port: number }> }>((resolve, reject) => {
+  const ready = new Promise<Ready>((resolve, reject) => {
     let text = ''
     const first = (chunk: unknown): void => {
       text += String(chunk)
@@ -49,7 +56,9 @@ export const startPosthorn = async (
       child.stdout.off('data', first)
       child.stdout.on('data', keep)
       try {
-        resolve(JSON.parse(text.slice(0, end)))
+        const line = JSON.parse(text.slice(0, end)) as Ready
+        if (line.event === 'ready') resolve(line)
+        // Else it is about to end and to say why, or the time will be up.
       } catch {
         reject(new Error(`the first line is not JSON: ${text}`))
       }

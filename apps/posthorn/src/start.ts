@@ -27,7 +27,12 @@ export const start = async (o: StartOptions): Promise<void> => {
       const user = settings.development ? await prepareDevelopmentUser(stack.users, state) : undefined
       const place = socketPlace(state)
       control = await serveControl(place, stack.queue)
-      writeRunning(state, { pid: process.pid, control: place.path, listeners })
+      try {
+        writeRunning(state, { pid: process.pid, control: place.path, listeners })
+      } catch (error) {
+        // The other commands won't find us, but a full disk must not keep the queue from being emptied.
+        stack.journal.event('error', { what: 'run.json', why: String(error) }, 'error')
+      }
       out.value({ event: 'ready', pid: process.pid, listeners })
       if (!out.json) welcome(out, settings, listeners, user)
     },

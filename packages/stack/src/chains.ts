@@ -84,7 +84,8 @@ export const createChains = async (config: Config, parts: ChainParts): Promise<C
     fixUps({ hostname, clock, random }),
     ...others('submission', 'submissions'),
   ])
-  const lmtp = await make([relay, ...resolve, loops, ...others('lmtp')])
+  // The guard lets nobody name an address elsewhere, but an alias of ours may lead there.
+  const lmtp = await make([relay, ...resolve, wayOut, loops, ...others('lmtp')])
   const outward = await make([...resolve, wayOut, ...parts.routes, ...others()])
   return {
     mx,
