@@ -1,5 +1,6 @@
 import {
   bareNewline,
+  chunkReceived,
   delivered,
   encodeReply,
   headerTooBig,
@@ -16,14 +17,22 @@ import type { Awaitable, Disposition, Reception } from '@posthorn/contracts'
 import type { HookOut, Stop } from '@posthorn/plugin'
 import type { Reply } from '@posthorn/reply'
 import { andThen, isPending } from './awaitable.ts'
-import { DataReader } from './data-reader.ts'
 import { HeaderCollector } from './header-collector.ts'
+import { faultOf } from './line-check.ts'
+import type { ChunkReader } from './chunk-reader.ts'
+import type { ContentFault, ContentReader } from './content-reader.ts'
 import type { Envelope } from './envelope.ts'
 import type { Input } from './input.ts'
 import type { Session } from './session.ts'
 import type { Said, Stage } from './stage.ts'
 
 type Refusal = Reply<4 | 5>
+
+/** Where content comes from and where it goes. */
+export interface ContentRoad {
+  readonly reader: ContentReader
+  readonly reception: Reception
+}
 const FIRST_MINUTE = 60_000
 
 /**
@@ -34,7 +43,7 @@ export class Content implements Stage {
   readonly #session: Session
   readonly #envelope: Envelope
   readonly #reception: Reception
-  readonly #reader = new DataReader()
+  readonly #reader: ContentReader
   readonly #head = new HeaderCollector()
   readonly #began: number
   #headers: Headers | undefined
@@ -42,9 +51,10 @@ export class Content implements Stage {
   /** The reception was told how the message ends: neither commit nor abort may follow. */
   #settled = false
 
-  constructor(session: Session, envelope: Envelope, reception: Reception) {
+  constructor(session: Session, envelope: Envelope, { reader, reception }: ContentRoad) {
     this.#session = session
     this.#envelope = envelope
+    this.#reader = reader
     this.#reception = reception
     this.#began = session.desk.clock.monotonic()
   }
@@ -66,12 +76,24 @@ export class Content implements Stage {
     const end = this.#reader.push(chunk, input.at)
     input.advance(end === -1 ? chunk.length : end)
     if (end === -1 && this.#isTooSlow()) return this.#session.tooSlow()
+    return this.#taken(end !== -1)
+  }
+  /** The next chunk of BDAT; `reader` is ours. One that is too big is known to be before it comes, and is read all the same. */
+  chunk(reader: ChunkReader, size: number, last: boolean): Awaitable<Said> {
+    reader.expect(size, last)
+    this.#session.enter(this)
+    if (reader.size + size > this.#session.desk.limits.messageBytes) this.#refuse(tooBig)
+    if (size > 0) return ''
+    reader.push(nothing, 0)
+    return this.#taken(true)
+  }
+  #taken(ended: boolean): Awaitable<Said> {
     try {
       const stored = this.#store(this.#reader.content)
-      const said = isPending(stored) || end !== -1 ? andThen(stored, () => (end === -1 ? '' : this.#end())) : ''
-      return isPending(said) ? said.catch((error: unknown) => this.#broken(error, end !== -1)) : said
+      const said = isPending(stored) || ended ? andThen(stored, () => (ended ? this.#end() : '')) : ''
+      return isPending(said) ? said.catch((error: unknown) => this.#broken(error, ended)) : said
     } catch (error) {
-      return this.#broken(error, end !== -1)
+      return this.#broken(error, ended)
     }
   }
 
@@ -99,8 +121,7 @@ export class Content implements Stage {
   }
   #fault(): Refusal | undefined {
     if (this.#reader.size > this.#session.desk.limits.messageBytes) return tooBig
-    if (this.#reader.fault === undefined) return undefined
-    return this.#reader.fault === 'nul' ? malformedMessage : bareNewline
+    return this.#reader.fault === undefined ? undefined : faultReply(this.#reader.fault)
   }
   /** Nothing more is stored; the rest is read and thrown away. */
   #refuse(reply: Refusal): void {
@@ -114,6 +135,9 @@ export class Content implements Stage {
   #askHeaders(block: Uint8Array): Awaitable<void> {
     const headers = parseHeaders(block)
     this.#headers = headers
+    // Also a binary message has a header section in lines (RFC 3030 §3). In any other all of it was looked at.
+    const fault = this.#envelope.params.body === 'binarymime' ? faultOf(block) : undefined
+    if (fault !== undefined) return this.#refuse(faultReply(fault))
     const { chain } = this.#session.desk.service
     if (!chain.has('headers')) return undefined
     return andThen(chain.decide('headers', headers, this.#envelope), answer => {
@@ -121,8 +145,9 @@ export class Content implements Stage {
     })
   }
 
-  /** The dot has come. */
+  /** The dot has come, or the end of a chunk. */
   #end(): Awaitable<Said> {
+    if (!this.#reader.last) return this.#endOfChunk()
     if (this.#refusal !== undefined) return this.#refused()
     // Without an empty line, all of it was the header section.
     const asked = this.#headers === undefined ? this.#askHeaders(this.#head.soFar()) : undefined
@@ -130,6 +155,12 @@ export class Content implements Stage {
       if (this.#refusal !== undefined) return this.#refused()
       return this.#session.desk.service.chain.has('message') ? this.#askMessage() : this.#commit({})
     })
+  }
+  /** One reply for each chunk, also in LMTP: only the last one speaks of recipients. */
+  #endOfChunk(): Said {
+    if (this.#refusal === undefined) return this.#session.leave(encodeReply(chunkReceived(this.#reader.size)))
+    this.#report([this.#refusal])
+    return this.#session.concluded(encodeReply(this.#refusal))
   }
   #askMessage(): Awaitable<Said> {
     return andThen(this.#reception.end(), (body: Body) => {
@@ -217,6 +248,10 @@ export class Content implements Stage {
   #broken(error: unknown, ended: boolean): Said {
     this.#session.broken(error)
     this.#refuse(localError)
-    return ended ? this.#refused() : ''
+    if (!ended) return ''
+    return this.#reader.last ? this.#refused() : this.#endOfChunk()
   }
 }
+
+const nothing = new Uint8Array(0)
+const faultReply = (fault: ContentFault): Refusal => (fault === 'nul' ? malformedMessage : bareNewline)

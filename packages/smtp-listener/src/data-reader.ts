@@ -1,5 +1,4 @@
-/** What DATA may not contain: a line end that is not CR LF (RFC 5321 §2.3.8), or NUL (RFC 2045 §2.7, §2.8). */
-export type DataFault = 'bare-lf' | 'bare-cr' | 'nul'
+import type { ContentFault, ContentReader } from './content-reader.ts'
 
 const NUL = 0
 const LF = 10
@@ -21,16 +20,14 @@ const SHORT = 48
  * servers have taken for it is how mail was smuggled past them. A fault does not end the message either; it is read on to its
  * real end and refused there. One pass over the octets, so its cost does not depend on what they are.
  */
-export class DataReader {
-  /** The first fault met. Content that was handed out until then is part of a message to be refused. */
-  fault: DataFault | undefined
-  /** The content of the last chunk: a view of it where nothing was removed from its middle. */
+export class DataReader implements ContentReader {
+  fault: ContentFault | undefined
+  /** A view of the chunk where nothing was removed from its middle. */
   content: Uint8Array = none
-  /** Octets of content so far. */
   size = 0
+  readonly last = true
   #state = atStart
 
-  /** Read a chunk from `from` on. Answers the index of the first octet behind the end of the message; -1 when it goes on. */
   push(chunk: Uint8Array, from: number): number {
     const runs = new Runs(chunk, from)
     const end = this.#scan(chunk, from, runs)

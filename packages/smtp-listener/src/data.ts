@@ -1,8 +1,10 @@
 import { encodeReply, isReply, startMailInput } from '@posthorn/reply'
 import { stopReply } from '@posthorn/plugin'
+import type { Reception } from '@posthorn/contracts'
 import type { Reply } from '@posthorn/reply'
 import type { Stop } from '@posthorn/plugin'
 import { Content } from './content.ts'
+import { DataReader } from './data-reader.ts'
 import { protocolName } from './protocol-name.ts'
 import type { Envelope } from './envelope.ts'
 import type { Session } from './session.ts'
@@ -14,7 +16,7 @@ const factsOf = (envelope: Envelope): { readonly sender: string; readonly recipi
 })
 
 /** No to DATA: the transaction is over, and a second mail meets every policy again. */
-const refuse = (session: Session, envelope: Envelope, reply: Reply<4 | 5>): Said => {
+export const refuse = (session: Session, envelope: Envelope, reply: Reply<4 | 5>): Said => {
   session.rejected('data', reply, factsOf(envelope))
   session.reset()
   return encodeReply(reply)
@@ -25,8 +27,8 @@ export const refuseData = (session: Session, envelope: Envelope, stop: Stop): Sa
   return refuse(session, envelope, stopReply(stop))
 }
 
-/** DATA: the intake may still refuse, with a full disk for one; only then 354 leaves (RFC 5321 §4.1.1.4). */
-export const beginData = (session: Session, envelope: Envelope): Said => {
+/** Ask the intake, which may still refuse, with a full disk for one. */
+export const receive = (session: Session, envelope: Envelope): Reception | Reply<4 | 5> => {
   const { service } = session.desk
   const protocol = protocolName({
     hello: session.greeted ?? 'HELO',
@@ -34,8 +36,13 @@ export const beginData = (session: Session, envelope: Envelope): Said => {
     secure: session.secure,
     authenticated: envelope.user !== undefined,
   })
-  const reception = service.intake.begin(envelope.transaction({ origin: service.origin, protocol }))
+  return service.intake.begin(envelope.transaction({ origin: service.origin, protocol }))
+}
+
+/** DATA: only after the intake's yes 354 leaves (RFC 5321 §4.1.1.4). */
+export const beginData = (session: Session, envelope: Envelope): Said => {
+  const reception = receive(session, envelope)
   if (isReply(reception)) return refuse(session, envelope, reception)
-  session.enter(new Content(session, envelope, reception))
+  session.enter(new Content(session, envelope, { reception, reader: new DataReader() }))
   return startMailInput
 }

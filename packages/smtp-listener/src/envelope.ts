@@ -4,6 +4,8 @@ import type { OnRcpt, Recipient } from '@posthorn/plugin'
 import type { MailParams } from '@posthorn/smtp'
 import type { Mailbox } from '@posthorn/address'
 import { Noting } from '@posthorn/plugin'
+import type { ChunkReader } from './chunk-reader.ts'
+import type { Content } from './content.ts'
 import type { HelloContext } from './context.ts'
 
 /**
@@ -30,6 +32,8 @@ export class Envelope extends Noting implements OnRcpt {
   readonly answered: number[] = []
   /** RCPT commands that were refused. */
   refused = 0
+  /** The message that is coming in by BDAT, from its first chunk on. */
+  chunked: { readonly content: Content; readonly reader: ChunkReader } | undefined
   readonly #known = new Map<string, number>()
 
   constructor(hello: HelloContext, user: string | undefined, sender: Mailbox | null, params: MailParams) {

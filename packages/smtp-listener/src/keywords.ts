@@ -21,6 +21,7 @@ export const keywords = (service: Service, limits: Limits, standing: Standing): 
   '8BITMIME',
   'ENHANCEDSTATUSCODES',
   'DSN',
+  ...(service.chunking === false ? [] : ['CHUNKING', 'BINARYMIME']),
   ...(service.smtputf8 === false ? [] : ['SMTPUTF8']),
   ...(service.tls !== undefined && !standing.secure ? ['STARTTLS'] : []),
   ...(mayAuthenticate(service, standing) ? [`AUTH ${mechanismsOf(service).join(' ')}`] : []),

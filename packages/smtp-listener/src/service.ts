@@ -28,6 +28,8 @@ export interface Service {
   readonly requireTls?: boolean
   /** Whether SMTPUTF8 is offered (RFC 6531); true when absent. */
   readonly smtputf8?: boolean
+  /** Whether CHUNKING and BINARYMIME are offered (RFC 3030); true when absent. */
+  readonly chunking?: boolean
   /** Told every line of every session, in the format of transcripts; secrets and message content are left out. */
   readonly trace?: (session: string, line: string) => void
 }

@@ -78,7 +78,7 @@ export class Session implements Speaker {
     return this.#wire.tls !== undefined
   }
   get engaged(): boolean {
-    return this.#stage !== undefined
+    return this.#stage !== undefined || this.envelope?.chunked !== undefined
   }
   event(name: EventName, fields: Fields, level: Level = 'info'): void {
     const { service, session, ip } = this.connection
@@ -197,8 +197,14 @@ export class Session implements Speaker {
     this.lastWords()
     return encodeReply(reply)
   }
-  /** Close after the reply at hand. */
+  /** Answer what was pipelined behind a refused command: that is one mistake of the client's, not many (RFC 2920 §3.1). */
+  trailing(reply: Reply): Said {
+    const over = this.budget.idleCommand()
+    return over === undefined ? encodeReply(reply) : this.hangUp(over)
+  }
+  /** Close after the reply at hand, or after the end of what is being read. No further chunk is waited for. */
   lastWords(): void {
+    if (this.#stage === undefined) this.reset()
     this.#turns.lastWords()
   }
 
@@ -206,10 +212,16 @@ export class Session implements Speaker {
 
   /** The one way back to where no transaction is. */
   reset(): void {
+    this.envelope?.chunked?.content.abort()
     this.envelope = undefined
   }
   enter(stage: Stage): void {
     this.#stage = stage
+  }
+  /** A chunk is over, and its transaction goes on. */
+  leave(said: Said): Said {
+    this.#stage = undefined
+    return said
   }
   /** A stage is over, and with it the transaction if there was one; this is to say. */
   concluded(said: Said): Said {
@@ -266,6 +278,7 @@ export class Session implements Speaker {
   gone(error: Error | undefined): void {
     this.#gone = true
     this.#stage?.abort()
+    this.reset()
     this.trace('X: closed')
     const { clock, service } = this.desk
     const ms = Math.round(clock.monotonic() - this.#began)

@@ -5,8 +5,7 @@ import type { Input } from './input.ts'
 export type Said = string
 
 /**
- * Who reads the input now, when it is not the commands: an AUTH exchange, or the content of a message. (The chunks of BDAT will
- * be another.)
+ * Who reads the input now, when it is not the commands: an AUTH exchange, the content of a message, a chunk that was refused.
  */
 export interface Stage {
   /** Read what is there. `undefined`: more is needed. Called again until then. */

@@ -1,6 +1,8 @@
 import {
   alreadyAuthenticated,
   authenticationInTransaction,
+  badSequence,
+  binaryNeedsBdat,
   cannotVerify,
   closing,
   encodeReply,
@@ -9,6 +11,7 @@ import {
   help,
   mailFirst,
   nestedMail,
+  noDataAfterBdat,
   noValidRecipients,
   notImplemented,
   ok,
@@ -27,6 +30,7 @@ import type { Reply } from '@posthorn/reply'
 import type { Command, Verb } from '@posthorn/smtp'
 import { beginAuth } from './auth-exchange.ts'
 import { andThen } from './awaitable.ts'
+import { takeChunk } from './chunk.ts'
 import { beginData, refuseData } from './data.ts'
 import { Envelope } from './envelope.ts'
 import { greet, wrongHello } from './hello.ts'
@@ -84,7 +88,7 @@ const asking = <C extends Command, H extends DecideHook, X extends HookContext<H
   },
 })
 
-const anywhere: readonly State[] = ['start', 'ready', 'mail', 'rcpt']
+const anywhere: readonly State[] = ['start', 'ready', 'mail', 'rcpt', 'bdat']
 
 const said = (reply: Reply) => (): Said => encodeReply(reply)
 
@@ -142,7 +146,7 @@ export const verbs: { readonly [V in Verb]: Row<CommandOf<V>> } = {
   }),
   RCPT: asking({
     in: ['mail', 'rcpt'],
-    otherwise: state => (state === 'start' ? helloFirst : mailFirst),
+    otherwise: state => (state === 'start' ? helloFirst : state === 'bdat' ? badSequence : mailFirst),
     beforeTls: false,
     endsGroup: false,
     idle: false,
@@ -159,25 +163,21 @@ export const verbs: { readonly [V in Verb]: Row<CommandOf<V>> } = {
     otherwise: (state, { envelope }) => {
       if (state === 'start') return helloFirst
       if (state === 'ready') return mailFirst
+      if (state === 'bdat') return noDataAfterBdat
       return envelope?.refused === 0 ? rcptFirst : noValidRecipients
     },
     beforeTls: false,
     endsGroup: true,
     idle: false,
+    check: ({ envelope }) => (envelope?.params.body === 'binarymime' ? binaryNeedsBdat : undefined),
     ask: 'data',
     context: envelopeOf,
     input: (_command, { accepted }) => accepted,
     refused: (session, envelope, _accepted, stop) => refuseData(session, envelope, stop),
     act: (session, _command, envelope) => beginData(session, envelope),
   }),
-  // CHUNKING is not offered. Whoever sends it nevertheless sends octets behind it that are no commands.
-  BDAT: {
-    ...notDone,
-    act: session => {
-      session.lastWords()
-      return encodeReply(notImplemented)
-    },
-  },
+  // It asks its questions itself: the octets behind it are no commands, also where it is refused.
+  BDAT: { in: anywhere, beforeTls: true, endsGroup: false, idle: false, act: takeChunk },
   RSET: {
     in: anywhere,
     beforeTls: false,
@@ -233,11 +233,8 @@ export const verbs: { readonly [V in Verb]: Row<CommandOf<V>> } = {
 /** What was pipelined behind a refused MAIL or RCPT is one mistake of the client's, not many (RFC 2920 §3.1). */
 const followsOthers: ReadonlySet<Verb> = new Set<Verb>(['RCPT', 'DATA'])
 
-const outOfPlace = (session: Session, { verb }: Command, reply: Reply): Said => {
-  if (!followsOthers.has(verb)) return session.error(reply)
-  const over = session.budget.idleCommand()
-  return over === undefined ? encodeReply(reply) : session.hangUp(over)
-}
+const outOfPlace = (session: Session, { verb }: Command, reply: Reply): Said =>
+  followsOthers.has(verb) ? session.trailing(reply) : session.error(reply)
 
 /** Check, ask, act: the one road of every command that could be read. */
 export const perform = (session: Session, command: Command): Awaitable<Said> => {

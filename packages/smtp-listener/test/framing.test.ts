@@ -1,25 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { byteByByte, whole, type Cut } from '@posthorn/testkit'
+import { framingRows } from './framing-rows.ts'
 import { world, type Client } from './world.ts'
 
-/** What has been taken for the end of a message by one server or another. */
-const rows: readonly (readonly [row: number, name: string, octets: string])[] = [
-  [1, 'LF . LF', '\n.\n'],
-  [2, 'LF . CRLF', '\n.\r\n'],
-  [3, 'CRLF . LF', '\r\n.\n'],
-  [4, 'CR . CR', '\r.\r'],
-  [5, 'CR . LF', '\r.\n'],
-  [6, 'LF . CR', '\n.\r'],
-  [7, 'CR . CRLF', '\r.\r\n'],
-  [8, 'CRLF . CR', '\r\n.\r'],
-  [9, 'CRLF NUL . CRLF', '\r\n\0.\r\n'],
-  [10, 'CRLF . NUL CRLF', '\r\n.\0\r\n'],
-  [11, 'CRLF . CR CRLF', '\r\n.\r\r\n'],
-  [11, 'CR CRLF . CR CRLF', '\r\r\n.\r\r\n'],
-  [12, 'a bare LF', 'a\nb\r\n'],
-  [12, 'a bare CR', 'a\rb\r\n'],
-  [12, 'NUL', 'a\0b\r\n'],
-]
 const smuggled = 'MAIL FROM:<eve@client.test>\r\nRCPT TO:<carol@example.org>\r\nDATA\r\nSubject: smuggled\r\n\r\nx\r\n'
 const envelope = ['MAIL FROM:<ann@client.test>', 'RCPT TO:<bob@example.org>', 'DATA'] as const
 
@@ -39,7 +22,7 @@ describe.each([
     ['in the body', 'Subject: a\r\n\r\nx'],
     ['in the header section', 'Subject: a'],
   ])('%s', (_where, before) => {
-    test.each(rows)(
+    test.each(framingRows)(
       'row %i: %s in mid-mail leaves one refusal, and the next mail is well',
       async (_row, _n, octets) => {
         const { dial, intake } = await world()
@@ -59,7 +42,7 @@ describe.each([
       },
     )
 
-    test.each(rows)('row %i: %s at the end of mail ends nothing', async (_row, _name, octets) => {
+    test.each(framingRows)('row %i: %s at the end of mail ends nothing', async (_row, _name, octets) => {
       const { dial, intake } = await world()
       const client = dial()
       await greet(client)

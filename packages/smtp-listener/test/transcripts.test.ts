@@ -21,6 +21,7 @@ const options = ({ settings }: Transcript): WorldOptions => ({
     ...(settings.get('requires') === 'tls' ? { requireTls: true } : {}),
     ...(settings.get('auth') === 'clear' ? { authRequiresTls: false } : {}),
     ...(settings.get('utf8') === 'off' ? { smtputf8: false } : {}),
+    ...(settings.get('chunking') === 'off' ? { chunking: false } : {}),
     ...(settings.get('tls') === 'off' ? { tls: undefined as never } : {}),
   },
 })
