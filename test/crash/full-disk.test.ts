@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { run, until } from '../peers/command.ts'
 import { rootSuite } from '../peers/needs.ts'
-import type { Running } from '../peers/posthorn.ts'
+import { stopCleanly, type Running } from '../peers/posthorn.ts'
 import { makeSite, type Site } from '../peers/site.ts'
 import { sendMail, talk } from '../peers/talk.ts'
 
@@ -88,10 +88,12 @@ rootSuite('row 47: a full disk', ['mount', 'umount'], () => {
       await mount(site.state, 40)
     })
     afterAll(async () => {
-      const code = await running.stop()
-      await unmount(site.state)
-      site.remove()
-      expect(code).toBe(0)
+      try {
+        await stopCleanly(running)
+      } finally {
+        await unmount(site.state)
+        site.remove()
+      }
     })
 
     test(`under queue and Maildirs, ${name}: 4xx and never a 250 that is not kept, and all is well once there is room`, async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { run, until, type Ran } from '../peers/command.ts'
-import { root, type Running } from '../peers/posthorn.ts'
+import { root, stopCleanly, type Running } from '../peers/posthorn.ts'
 import { command, makeSite, type Site } from '../peers/site.ts'
 
 const user = 'ann@example.org'
@@ -19,7 +19,7 @@ beforeAll(async () => {
   running = await site.start()
 })
 afterAll(async () => {
-  expect(await running.stop()).toBe(0)
+  await stopCleanly(running)
   site.remove()
 })
 
@@ -204,7 +204,7 @@ describe('the queue', () => {
     await operate()
     await forPeople()
     await deferred()
-    expect(await running.stop()).toBe(0)
+    await stopCleanly(running)
     await operate()
     expect(await text('queue', 'drop', '--all')).toBe('drop: 2 deliveries\n')
     expect(await text('queue', 'list')).toBe('The queue is empty.\n')

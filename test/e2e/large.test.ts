@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { until } from '../peers/command.ts'
-import { startPosthorn, type Running } from '../peers/posthorn.ts'
+import { startPosthorn, stopCleanly, type Running } from '../peers/posthorn.ts'
 import { makeSite, type Site } from '../peers/site.ts'
 import { talk } from '../peers/talk.ts'
 
@@ -46,8 +46,8 @@ beforeAll(async () => {
   near = await start(here)
 })
 afterAll(async () => {
-  expect(await near.stop()).toBe(0)
-  expect(await far.stop()).toBe(0)
+  await stopCleanly(near)
+  await stopCleanly(far)
   here.remove()
   there.remove()
 })

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { until } from '../peers/command.ts'
-import type { Running } from '../peers/posthorn.ts'
+import { stopCleanly, type Running } from '../peers/posthorn.ts'
 import { makeSite, type Site } from '../peers/site.ts'
 import { talk, type Talk } from '../peers/talk.ts'
 
@@ -15,7 +15,7 @@ beforeAll(async () => {
   running = await site.start()
 })
 afterAll(async () => {
-  expect(await running.stop()).toBe(0)
+  await stopCleanly(running)
   site.remove()
 })
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { root, startPosthorn, type Running } from '../peers/posthorn.ts'
+import { root, startPosthorn, stopCleanly, type Running } from '../peers/posthorn.ts'
 import { talk } from '../peers/talk.ts'
 
 /** A server that must relay for nobody who has not logged in. */
@@ -16,9 +16,8 @@ interface Door {
 }
 
 const posthorn = (dir: string): readonly string[] => ['start', '--json', '--any-port', '--state', dir]
-const site = (dir: string): readonly string[] => [
-  ...['start', '--json', '--state', dir, '--config', join(import.meta.dirname, 'relay.config.ts')],
-]
+const ofSite = join(import.meta.dirname, 'relay.config.ts')
+const site = (dir: string): readonly string[] => ['start', '--json', '--state', dir, '--config', ofSite]
 const doors: readonly Door[] = [
   { name: 'development mode', listener: 'mx', ours: 'posthorn.test', app: 'posthorn', args: posthorn },
   { name: 'development mode', listener: 'lmtp', ours: 'posthorn.test', app: 'posthorn', args: posthorn },
@@ -94,8 +93,7 @@ for (const door of doors)
       running = await startPosthorn(door.args(join(dir, 'var')), { main: join(root, 'apps', door.app, 'src/main.ts') })
     })
     afterAll(async () => {
-      expect(await running.stop()).toBe(0)
-      expect(running.output()).not.toContain('message.received')
+      await stopCleanly(running)
       rmSync(dir, { recursive: true, force: true })
     })
 
@@ -110,6 +108,7 @@ for (const door of doors)
         }
         // Without a recipient there is nothing to send to.
         expect(await t.say('DATA')).toMatch(/^5(?:03|54|30) 5\./)
+        expect(running.output()).not.toContain('message.received')
         t.cut()
       })
   })

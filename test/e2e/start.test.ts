@@ -7,7 +7,7 @@ import { freePort } from '../peers/port.ts'
 import { root, startPosthorn } from '../peers/posthorn.ts'
 import { run, type Ran } from '../peers/command.ts'
 import { command, makeSite, type Site } from '../peers/site.ts'
-import { sendMail, talk } from '../peers/talk.ts'
+import { talk } from '../peers/talk.ts'
 
 /** Nobody listens there. */
 const isFree = (port: number): Promise<boolean> =>

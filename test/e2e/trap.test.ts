@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { run, until, type Ran } from '../peers/command.ts'
 import { maildirMessages } from '../peers/maildir.ts'
-import { startPosthorn, type Running } from '../peers/posthorn.ts'
+import { startPosthorn, stopCleanly, type Running } from '../peers/posthorn.ts'
 import { command } from '../peers/site.ts'
 
 const user = 'me@posthorn.test'
@@ -34,7 +34,7 @@ syncBuiltinESMExports()
   })
 })
 afterAll(async () => {
-  expect(await running.stop()).toBe(0)
+  await stopCleanly(running)
   rmSync(join(state, '..'), { recursive: true, force: true })
 })
 

@@ -29,6 +29,12 @@ const fail = (why: string): never => {
   throw new Error(why)
 }
 
+/** SIGTERM; throws unless it ends in good order. */
+export const stopCleanly = async (running: Running): Promise<void> => {
+  const code = await running.stop()
+  if (code !== 0) throw new Error(`it ended with ${code}: ${running.output().slice(-2000)}`)
+}
+
 /** Start an app's main file and wait for its ready line. */
 export const startPosthorn = async (
   args: readonly string[],

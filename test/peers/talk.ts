@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { connect as connectTls } from 'node:tls'
 
 /** One conversation with a server, line by line as a client sees it. */
 export interface Talk {
@@ -21,7 +21,7 @@ const longestWaitMs = 30_000
 
 class Conversation implements Talk {
   readonly ended: Promise<void>
-  #socket: Socket | TLSSocket
+  #socket: Socket
   #text = ''
   #over = false
   #wake = (): void => undefined
@@ -33,7 +33,7 @@ class Conversation implements Talk {
     this.#attach(socket)
   }
 
-  #attach(socket: Socket | TLSSocket): void {
+  #attach(socket: Socket): void {
     socket.on('data', chunk => {
       this.#text += chunk.toString('latin1')
       this.#wake()

@@ -25,7 +25,7 @@ process.umask(0o077)
 
 // Who the recipients are: the mailboxes say what an address is, the guard that mail for our domains is welcome, and no other.
 const mailboxes = createMailboxes({ domains: o.domain, mailboxes: o.mailbox, hostname })
-const guard = relayGuard({ isLocalDomain: mailboxes.isLocalDomain, hostname })
+const guard = relayGuard({ isLocalDomain: domain => mailboxes.isLocalDomain(domain), hostname })
 
 // Where the messages go, and what answers for them.
 const journal = createJournal({ stream: process.stdout, format: 'json', level: 'info', clock })

@@ -1,0 +1,124 @@
+import { createServer, type AddressInfo, type Server } from 'node:net'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { parseMailbox } from '@posthorn/address'
+import { definePlugin } from '@posthorn/plugin'
+import { checkConfig } from './config.ts'
+import { StackError } from './stack-error.ts'
+import { createStack } from './stack.ts'
+import type { ConfigInput } from './schema.ts'
+
+let state: string
+beforeEach(() => {
+  state = mkdtempSync(join(tmpdir(), 'posthorn-stack-'))
+})
+afterEach(() => rmSync(state, { recursive: true, force: true }))
+
+const port0 = { host: '127.0.0.1', port: 0 } as const
+const configure = (more: Partial<ConfigInput> = {}) =>
+  checkConfig({
+    hostname: 'mx.example.org',
+    domains: ['example.org'],
+    mailboxes: ['ann'],
+    listeners: { mx: port0, submission: false, submissions: false },
+    ...more,
+  })
+const opens = async (): Promise<void> => {
+  const stack = await createStack(configure(), { state })
+  await stack.start()
+  await stack.stop()
+}
+
+describe('a stack that cannot be made leaves nothing open:', () => {
+  test('a plugin that cannot be set up', async () => {
+    const broken = definePlugin({
+      name: 'broken',
+      setup: () => {
+        throw new Error('no such table')
+      },
+    })
+    await expect(createStack(configure({ plugins: [broken] }), { state })).rejects.toThrow(/broken.*no such table/s)
+    await opens()
+  })
+  test('a secret that is not there', async () => {
+    const smarthost = { host: 'h.example', user: 'u', password: { file: join(state, 'missing') } }
+    await expect(createStack(configure({ outbound: { smarthost } }), { state })).rejects.toThrow(
+      /^outbound\.smarthost\.password: .*missing can't be read/,
+    )
+    await opens()
+  })
+  test('a state directory in use', async () => {
+    const stack = await createStack(configure(), { state })
+    await expect(createStack(configure(), { state })).rejects.toThrow(StackError)
+    await stack.stop()
+    await opens()
+  })
+})
+
+describe('a start that fails', () => {
+  let taken: Server
+  beforeEach(async () => {
+    taken = createServer()
+    await new Promise<void>(done => void taken.listen(0, '127.0.0.1', done))
+  })
+  afterEach(() => void taken.close())
+
+  test('names the service, and has stopped what listened before it', async () => {
+    const { port } = taken.address() as AddressInfo
+    const listeners = { mx: port0, submission: { host: '127.0.0.1', port }, submissions: false } as const
+    const stack = await createStack(configure({ listeners }), { state })
+    await expect(stack.start()).rejects.toThrow(/^the service submission: .*EADDRINUSE/)
+    await opens()
+  })
+})
+
+test('a stack that is told to stop while it starts listens nowhere afterwards', async () => {
+  const stack = await createStack(configure(), { state })
+  const started = stack.start()
+  const stopped = stack.stop(0)
+  await expect(started).rejects.toThrow('it was stopped before it had started')
+  await stopped
+  await opens()
+})
+
+describe("a plugin's own transport", () => {
+  const deliverTo = (name: string, done: (text: string) => void) =>
+    definePlugin({
+      name: 'archive',
+      setup: () => ({ resolve: ({ to }) => (to.local === 'archive' ? { transport: name, arg: 'shelf' } : undefined) }),
+      provides: {
+        transports: {
+          [name]: async (arg, { headers }) => {
+            done(`${arg}: ${headers.first('subject')}`)
+            return { fate: 'delivered', phase: 'local', cause: 'archived' }
+          },
+        },
+      },
+    })
+
+  test('delivers what a plugin resolves to it', async () => {
+    const { promise, resolve } = Promise.withResolvers<string>()
+    const stack = await createStack(configure({ plugins: [deliverTo('shelves', resolve)] }), { state })
+    await stack.start()
+    const to = parseMailbox('archive@example.org')!
+    await stack.inject({
+      origin: 'api',
+      sender: null,
+      recipients: [{ to, destination: { transport: 'shelves', arg: 'shelf' } }],
+      bytes: (async function* () {
+        yield new TextEncoder().encode('Subject: keep\r\n\r\nthis\r\n')
+      })(),
+    })
+    expect(await promise).toBe('shelf: keep')
+    await stack.stop()
+  })
+  test('may not have the name of one of ours', async () => {
+    const plugins = [deliverTo('local', () => undefined)]
+    await expect(createStack(configure({ plugins }), { state })).rejects.toThrow(
+      /transport "local", but that is one of the stack's own/,
+    )
+    await opens()
+  })
+})
