@@ -14,6 +14,7 @@ export type EventName =
   | 'delivery.delivered'
   | 'delivery.relayed'
   | 'delivery.expanded'
+  | 'delivery.converted'
   | 'delivery.deferred'
   | 'delivery.bounced'
   | 'delivery.unknown'

@@ -134,8 +134,9 @@ class Delivery {
   }
 
   #mailFor(chunk: readonly number[]): Mail {
-    const { envelope, recipients, returnPath, body, stillOurs } = this.#job
+    const { id, envelope, recipients, returnPath, body, stillOurs } = this.#job
     return {
+      id,
       returnPath,
       recipients: chunk.flatMap(index => {
         const recipient = recipients[index]

@@ -1,8 +1,9 @@
 import { bodyOf } from '@posthorn/message'
 import type { Mailbox } from '@posthorn/address'
 import type { Clock, Journal, Network, Outcome } from '@posthorn/contracts'
+import type { ConversionPolicy } from './conversion.ts'
 import type { Conversation } from './conversation.ts'
-import { unfitness } from './fitness.ts'
+import { fitted } from './fitness.ts'
 import { defaultLimits, type ClientLimits } from './limits.ts'
 import type { Mail } from './mail.ts'
 import { openConversation } from './open.ts'
@@ -17,6 +18,8 @@ export interface ClientOptions {
   /** What we call ourselves in EHLO. */
   readonly hostname: string
   readonly limits?: Partial<ClientLimits>
+  /** For peers without 8BITMIME or BINARYMIME; `unsigned` when absent. What is not converted fails with 5.6.3. */
+  readonly convert?: ConversionPolicy
   readonly journal?: Journal
 }
 
@@ -129,11 +132,16 @@ class Client implements SmtpClient {
     const stop = (): void => c.lose({ lost: 'aborted', cause: 'given up by us', status: '4.4.2' })
     task.signal.addEventListener('abort', stop, { once: true })
     try {
-      const unfit = unfitness(task.mail, c.features, c.tls !== undefined, task.signal)
-      const trouble = unfit instanceof Promise ? await unfit : unfit
-      if (trouble !== undefined)
-        return { outcomes: task.mail.recipients.map(() => outcomeOf(trouble, c)), stale: false }
-      const { mail, to, probe } = task
+      const { to, probe, signal } = task
+      const fit = fitted(task.mail, {
+        features: c.features,
+        secured: c.tls !== undefined,
+        policy: this.#o.convert ?? 'unsigned',
+        signal,
+      })
+      const mail = fit instanceof Promise ? await fit : fit
+      if ('phase' in mail) return { outcomes: task.mail.recipients.map(() => outcomeOf(mail, c)), stale: false }
+      if (mail !== task.mail) this.#tellConverted(task.mail, mail, c)
       return await transact(c, { mail, protocol: to.protocol, limits: this.#limits, probe })
     } catch (error) {
       c.lose({ lost: 'aborted', cause: 'internal error', status: '4.3.0' })
@@ -142,6 +150,16 @@ class Client implements SmtpClient {
       task.signal.removeEventListener('abort', stop)
       this.#release(c, task.to)
     }
+  }
+  #tellConverted(from: Mail, to: Mail, c: Conversation): void {
+    this.#o.journal?.event('delivery.converted', {
+      id: from.id,
+      remote: c.remote,
+      from: from.eightBit,
+      to: to.eightBit,
+      size: from.body.size,
+      newSize: to.body.size,
+    })
   }
   #release(c: Conversation, to: Target): void {
     if (c.lost !== undefined) return

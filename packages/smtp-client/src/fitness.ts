@@ -1,5 +1,6 @@
 import type { Body } from '@posthorn/message'
 import type { Awaitable } from '@posthorn/contracts'
+import { convertedMail, type ConversionPolicy } from './conversion.ts'
 import type { Features } from './features.ts'
 import type { Mail } from './mail.ts'
 import type { Trouble } from './outcome.ts'
@@ -40,32 +41,43 @@ const hasEightBit = async (body: Body, headersOnly: boolean, signal: AbortSignal
 
 const unfit = (status: string, cause: string): Trouble => ({ phase: 'mail', fate: 'failed', status, cause })
 
+const tooLarge = (size: number, features: Features): Trouble =>
+  unfit('5.3.4', `the message has ${size} octets, the peer takes ${features.maxSize}`)
+
 /** What the content needs and the peer lacks. Reads the body, which is why it is asked last. */
-const contentFault = async (mail: Mail, features: Features, signal: AbortSignal): Promise<Trouble | undefined> => {
+const lesserMail = async (mail: Mail, o: FitnessOptions): Promise<Mail | Trouble> => {
+  const { features, policy, signal } = o
   if (mail.smtputf8 && !features.smtputf8 && (await hasEightBit(mail.body, true, signal)))
     return unfit('5.6.7', 'the header needs SMTPUTF8, which the peer does not offer')
-  if (mail.eightBit !== '7bit' && !features.eightBitMime && (await hasEightBit(mail.body, false, signal)))
-    return unfit('5.6.3', 'the content is 8bit and the peer does not offer 8BITMIME')
-  return undefined
+  if (fits(mail.eightBit, features)) return mail
+  // Most of what is declared 8bit is not, and that is found out at less cost.
+  if (mail.eightBit === '8bitmime' && !(await hasEightBit(mail.body, false, signal))) return mail
+  const lesser = await convertedMail(mail, { to: features.eightBitMime ? '8bit' : '7bit', policy }, signal)
+  return 'phase' in lesser || lesser.body.size <= features.maxSize ? lesser : tooLarge(lesser.body.size, features)
+}
+
+const fits = (eightBit: Mail['eightBit'], features: Features): boolean =>
+  eightBit === '7bit' || (eightBit === 'binarymime' ? features.binary : features.eightBitMime)
+
+/** What fitness depends on besides the message. */
+export interface FitnessOptions {
+  readonly features: Features
+  /** TLS is on the wire. */
+  readonly secured: boolean
+  readonly policy: ConversionPolicy
+  readonly signal: AbortSignal
 }
 
 /**
- * Why this message can never go to this peer as it is; looked at before MAIL. What the content is declared to be counts only as a
- * reason to look: 7-bit content declared as 8BITMIME goes anywhere (RFC 6152 §3).
+ * The message as this peer can take it, mostly the same, or why it can never have it; looked at before MAIL. What the content is
+ * declared to be counts only as a reason to look: 7-bit content declared as 8BITMIME goes anywhere (RFC 6152 §3).
  */
-export const unfitness = (
-  mail: Mail,
-  features: Features,
-  secured: boolean,
-  signal: AbortSignal,
-): Awaitable<Trouble | undefined> => {
+export const fitted = (mail: Mail, o: FitnessOptions): Awaitable<Mail | Trouble> => {
+  const { features } = o
   // RFC 8689 §4.2.1: both hops must have it.
-  if (mail.requireTls && !(secured && features.requireTls))
+  if (mail.requireTls && !(o.secured && features.requireTls))
     return unfit('5.7.30', 'the message requires TLS and the peer does not offer REQUIRETLS')
-  if (mail.body.size > features.maxSize)
-    return unfit('5.3.4', `the message has ${mail.body.size} octets, the peer takes ${features.maxSize}`)
+  if (mail.body.size > features.maxSize) return tooLarge(mail.body.size, features)
   const utf8 = mail.smtputf8 && !features.smtputf8
-  const binary = mail.eightBit === 'binarymime' && features.binary
-  const eightBit = mail.eightBit !== '7bit' && !features.eightBitMime && !binary
-  return utf8 || eightBit ? contentFault(mail, features, signal) : undefined
+  return utf8 || !fits(mail.eightBit, features) ? lesserMail(mail, o) : mail
 }

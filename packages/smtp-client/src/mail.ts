@@ -12,6 +12,8 @@ export interface MailRecipient {
 
 /** One message for one peer. */
 export interface Mail {
+  /** For events. */
+  readonly id?: string
   readonly returnPath: Mailbox | null
   readonly recipients: readonly MailRecipient[]
   readonly body: Body

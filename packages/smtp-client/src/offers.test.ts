@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { bench, body, content, greeting, mail, mailbox, never, streamed, target } from '../test/exchange.ts'
-import type { Mail } from './index.ts'
+import type { Journal } from '@posthorn/contracts'
+import { createClient, type ClientOptions, type Mail } from './index.ts'
 
 const everything = ['PIPELINING', 'SIZE 1000000', '8BITMIME', 'SMTPUTF8', 'DSN', 'STARTTLS', 'ENHANCEDSTATUSCODES']
 
@@ -119,9 +120,77 @@ describe('row 44: a peer without 8BITMIME', () => {
   test('gets content declared 8bit that is not', async () => {
     expect(await said([], mail({ eightBit: '8bitmime', body: streamed(['a\r\n', 'b\r\n']) }))).toHaveLength(2)
   })
-  test('is not given 8bit content', async () => {
-    const message = mail({ eightBit: '8bitmime', body: streamed(['Subject: a\r\n\r\n', 'b\r\n', '\u00e9\r\n']) })
-    expect((await refused(['SMTPUTF8'], message))[0]).toMatchObject({ fate: 'failed', status: '5.6.3' })
+  const eight = (...head: readonly string[]) =>
+    mail({ id: 'q1', eightBit: '8bitmime', body: streamed([...head, '\r\n', 'b\r\n', '\u00e9\r\n']) })
+  /** What the peer gets, and the events. */
+  const taken = async (message: Mail, o: Partial<ClientOptions> = {}, keywords: readonly string[] = ['SIZE']) => {
+    const events: unknown[] = []
+    const journal: Journal = { event: (...event) => void events.push(event), child: () => journal }
+    let content: string | undefined
+    const b = bench([
+      async peer => {
+        peer.say('220 hi\r\n')
+        await peer.line()
+        peer.say(['250-mx', ...keywords.map(k => `250-${k}`), '250 HELP', ''].join('\r\n'))
+        for (let line = await peer.line(); line !== undefined; line = await peer.line()) {
+          if (line === 'DATA') {
+            peer.say('354 go\r\n')
+            content = await peer.content()
+          }
+          peer.say('250 ok\r\n')
+        }
+      },
+    ])
+    const client = createClient({ network: b.network, clock: b.clock, hostname: 'client.example', journal, ...o })
+    const [outcome] = await client.send(message, target(), never)
+    await client.close()
+    const [, mailFrom] = b.network.peers[0]?.writes ?? []
+    return { outcome, content, events, mailFrom }
+  }
+  test('gets 8bit content as quoted-printable, with its new size, and there is an event', async () => {
+    const { outcome, content: got, events, mailFrom } = await taken(eight('Subject: a\r\n', 'MIME-Version: 1.0\r\n'))
+    expect(outcome?.fate).toBe('relayed')
+    expect(got).toMatch(/^Subject: a\r\nMIME-Version: 1.0\r\n.*\r\n.*: quoted-printable\r\n\r\nb\r\n=C3=A9\r\n$/)
+    expect(mailFrom).toBe(`MAIL FROM:<alice@example.com> SIZE=${got?.length}\r\n`)
+    expect(events).toEqual([
+      [
+        'delivery.converted',
+        {
+          id: 'q1',
+          remote: 'mx.example.org[192.0.2.1]:25',
+          from: '8bitmime',
+          to: '7bit',
+          size: 40,
+          newSize: got?.length,
+        },
+      ],
+    ])
+  })
+  test('is not given what is signed, unless told to', async () => {
+    const signed = eight('DKIM-Signature: v=1\r\n')
+    const { outcome, events } = await taken(signed)
+    expect(outcome).toMatchObject({ fate: 'failed', phase: 'mail', status: '5.6.3' })
+    expect(outcome?.cause).toContain('a signature covers the content')
+    expect(events).toEqual([])
+    expect((await taken(signed, { convert: 'always' })).outcome?.fate).toBe('relayed')
+  })
+  test('is given no 8bit content when nothing may be converted', async () => {
+    const message = eight('Subject: a\r\n')
+    expect((await taken(message, { convert: 'never' })).outcome).toMatchObject({ fate: 'failed', status: '5.6.3' })
+  })
+  test('is not given what is too large once it is converted', async () => {
+    const message = eight('Subject: a\r\n')
+    const { outcome } = await taken(message, {}, ['SIZE 60'])
+    expect(outcome).toMatchObject({ fate: 'failed', status: '5.3.4' })
+  })
+  test('or BINARYMIME gets binary content as base64 in DATA, labelled as what it takes', async () => {
+    const binary = mail({ eightBit: 'binarymime', body: body('Content-Type: x/y\r\nMIME-Version: 1.0\r\n\r\na\nb\0') })
+    for (const keywords of [['8BITMIME'], [], ['8BITMIME', 'BINARYMIME']]) {
+      const { outcome, content: got, mailFrom } = await taken(binary, {}, keywords)
+      expect(outcome?.fate).toBe('relayed')
+      expect(got).toMatch(/: base64\r\n\r\nYQpiAA==\r\n$/)
+      expect(mailFrom).toContain(keywords.includes('8BITMIME') ? ' BODY=8BITMIME\r\n' : 'com>\r\n')
+    }
   })
 })
 

@@ -46,7 +46,7 @@ export const createOutbound = (
     smarthost?.user === undefined || smarthost.password === undefined
       ? undefined
       : { user: smarthost.user, password: readSecret('outbound.smarthost.password', smarthost.password) }
-  const client = createClient({ network, clock, hostname, journal })
+  const client = createClient({ network, clock, hostname, journal, convert: config.conversion })
   const smtp = createSmtpTransport({
     client,
     resolver,

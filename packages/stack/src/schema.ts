@@ -110,6 +110,8 @@ export const schema = z.strictObject({
     .default('maildir'),
   /** Where the other mail goes: out by MX, through a smarthost, or into a trap Maildir that nothing leaves. */
   outbound: z.union([z.enum(['mx', 'trap']), z.strictObject({ smarthost: nextHop })]).default('mx'),
+  /** Whether 8bit messages are encoded for next hops that take only 7bit; what is not goes back. */
+  conversion: z.enum(['unsigned', 'always', 'never']).default('unsigned'),
   /** File of the users, relative to the state directory. Managed by `posthorn user`. */
   users: z.string().default('users.json'),
   /** Client networks that may relay without logging in. Empty unless you write some. */
