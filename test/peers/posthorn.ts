@@ -61,6 +61,7 @@ export const startPosthorn = async (
       if (end < 0) return
       child.stdout.off('data', first)
       child.stdout.on('data', keep)
+      keep(text.slice(end + 1))
       try {
         const line = JSON.parse(text.slice(0, end)) as Ready
         if (line.event === 'ready') resolve(line)
