@@ -11,6 +11,7 @@ export default defineConfig({
     globalSetup: ['test/interop/left-behind.ts'],
     execArgv: ['-C', '@posthorn/source'],
     pool: 'forks',
+    env: { NODE_COMPILE_CACHE: new URL('../../node_modules/.cache/posthorn', import.meta.url).pathname },
     fileParallelism: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -17,13 +17,17 @@ const flags = main === source ? ['-C', '@posthorn/source'] : []
 const pinned = [path('../../../node_modules/node/bin/node'), path('../../node/bin/node')].find(p => existsSync(p))
 const recent = Number(process.versions.node.split('.')[0]) >= needed
 const args = [...flags, main, ...process.argv.slice(2)]
+// In a checkout the sources are compiled once and not at every call; the directory is as private as the checkout.
+const env =
+  main === source ? { NODE_COMPILE_CACHE: path('../../../node_modules/.cache/posthorn'), ...process.env } : process.env
 
 if (recent && process.execve) {
   process.removeAllListeners('warning')
-  process.execve(process.execPath, [process.execPath, '--disable-warning=ExperimentalWarning', ...args], process.env)
+  process.execve(process.execPath, [process.execPath, '--disable-warning=ExperimentalWarning', ...args], env)
 } else if (pinned || recent) {
   // An old Node cannot replace itself: the child runs, signals are passed on, and the child ends if we are killed (its channel closes).
   const child = spawn(pinned || process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
+    env,
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
