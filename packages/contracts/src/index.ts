@@ -38,6 +38,8 @@ export type {
   Settlement,
   SiteKey,
   StoreError,
+  Suspended,
+  Suspension,
 } from './queue.ts'
 export type {
   AcceptedRecipient,

@@ -100,6 +100,8 @@ export interface Claim extends Lease {
   readonly warned?: number
   /** How long it was on hold, in ms, when it was: holding stops the clock of its expiry. */
   readonly heldMs?: number
+  /** An operator wants it returned to its sender for this reason: it is to be failed, with its report, without another attempt. */
+  readonly bounce?: string
 }
 
 export interface Attempt {
@@ -149,6 +151,7 @@ export type FilterField =
   | 'tag'
   | 'user'
   | 'origin'
+  | 'why'
 export interface Filter {
   readonly and: readonly { readonly field: FilterField; readonly op: '=' | '~' | '<' | '>'; readonly value: string }[]
 }
@@ -178,6 +181,8 @@ export interface QueueEntry {
   readonly arrived: number
   readonly facts?: string
   readonly queued: readonly QueueRow[]
+  /** What is still queued of it as it could be enqueued again, its content being that of `open`; absent when it has left. */
+  readonly message?: Omit<NewMessage, 'head'>
   /** Oldest first: every attempt, settlement and operator's change. */
   readonly history: readonly HistoryRow[]
 }
@@ -188,8 +193,24 @@ export interface HistoryRow {
   readonly attempt?: Attempt
   readonly detail?: string
 }
-export type Change =
-  { readonly do: 'hold' | 'release' | 'retry' | 'drop' } | { readonly do: 'reroute'; readonly site: SiteKey }
+/**
+ * What an operator does to deliveries. `bounce`: due at once, whatever pause its site is in, and its next claim says so.
+ * `why` is the operator's own words; it goes into the row, the history and the event, and into the report of a bounce.
+ */
+export type Change = (
+  { readonly do: 'hold' | 'release' | 'retry' | 'drop' | 'bounce' } | { readonly do: 'reroute'; readonly site: SiteKey }
+) & { readonly why?: string }
+
+/** All mail for a site or from a sender; a sender is `local@domain` without regard to case, or empty for the null sender. */
+export type Suspended = { readonly site: SiteKey } | { readonly sender: string }
+/** A site or a sender that an operator has stopped until further notice. */
+export interface Suspension {
+  readonly what: Suspended
+  /** Wall time in ms. */
+  readonly at: number
+  readonly by: string
+  readonly why?: string
+}
 
 /** The durable queue. One interface for the embedded store, its in-memory twin and PostgreSQL; `@posthorn/testkit` has its contract suite. */
 export interface Queue {
@@ -228,8 +249,21 @@ export interface Queue {
   show(id: QueueId): Promise<QueueEntry | undefined>
   /** The message as it would be sent now, for an operator. */
   open(id: QueueId): Promise<Body | undefined>
-  /** Says how many. A delivery that is being attempted is changed when its attempt ends without success. */
+  /**
+   * Says how many. A delivery that is being attempted is changed when its attempt ends without success. Each one changed leaves a
+   * row in the history and an event in the journal (`delivery.held`, `.released`, `.retried`, `.rerouted`, `.dropped`, or
+   * `.condemned` for a bounce), both of which name the actor.
+   */
   change(f: Filter, c: Change, actor: string, o?: { readonly dryRun?: boolean }): Promise<number>
+  /**
+   * Stop all mail for a site, which is then not claimed, or from a sender, which is held: what waits, and what comes in. Says how
+   * many deliveries waited; a pause by a dispatcher does not end it. Leases already given run on.
+   */
+  suspend(what: Suspended, actor: string, o?: { readonly why?: string; readonly dryRun?: boolean }): Promise<number>
+  /** Go on, releasing what was held for that sender; undefined when it was not suspended. Says how many deliveries waited. */
+  resume(what: Suspended, actor: string, o?: { readonly dryRun?: boolean }): Promise<number | undefined>
+  /** All of them, oldest first. */
+  suspensions(): Promise<readonly Suspension[]>
   /** Finish what is being committed, then close the store. */
   close(): Promise<void>
 }

@@ -1,11 +1,12 @@
 import type { Lease, NewRecipient } from '@posthorn/contracts'
 import { faultOf } from './fault.ts'
 import { formatId } from './ids.ts'
-import type { ClaimedMessage, ClaimOp, DisownOp, PauseOp, RenewOp } from './operation.ts'
+import type { ClaimedMessage, ClaimOp, DisownOp, RenewOp } from './operation.ts'
 import { messageOf, recipientOf } from './row.ts'
 import type { DeliveryRow, MessageRow } from './row.ts'
+import { earliest, prioritiesOf } from './pause.ts'
 import { free } from './settle.ts'
-import { setAside, touch, writeTouched } from './work.ts'
+import { bouncedBy, isCondemned, setAside, writeTouched } from './work.ts'
 import type { Work } from './work.ts'
 
 /** Content that one claim may bring along; what is left stays due. */
@@ -75,26 +76,6 @@ const claimSite = (work: Work, op: ClaimOp, site: string, basket: Basket): numbe
   return count
 }
 
-/** Seeks, so that one priority's deferred mail is not read to find the next priority. */
-const prioritiesOf = ({ s }: Work, site: string): readonly number[] => {
-  const found: number[] = []
-  for (let after = -100; ;) {
-    const row = s.nextPriority.get(site, after)
-    if (row === undefined) return found
-    after = row['priority'] as number
-    found.push(after)
-  }
-}
-
-const earliest = (work: Work, site: string): number | undefined => {
-  let at: number | undefined
-  for (const priority of prioritiesOf(work, site)) {
-    const due = work.s.earliest.get(site, priority)?.['due'] as number | undefined
-    if (due !== undefined && (at === undefined || due < at)) at = due
-  }
-  return at
-}
-
 const serve = (work: Work, site: string): void => {
   const { s, batch, counters } = work
   const due = earliest(work, site)
@@ -110,6 +91,7 @@ const lease = ({ s, batch }: Work, op: ClaimOp, row: DeliveryRow, to: NewRecipie
     attempts: row.attempts,
     ...(row.warned !== null && { warned: row.warned }),
     ...(row.held_ms > 0 && { heldMs: row.held_ms }),
+    ...(isCondemned(row.site) && { bounce: row.why ?? bouncedBy }),
     to,
   }
 }
@@ -189,18 +171,6 @@ export const disown = (work: Work, op: Omit<DisownOp, 'do'>): number => {
     if (rows.length === 0) return freed
     freed += freeRows(work, rows)
   }
-}
-
-export const pause = (work: Work, op: PauseOp): void => {
-  const { s, batch, paused } = work
-  const until = Math.ceil(op.until)
-  writeTouched(work)
-  if (until > batch.now) paused.set(op.site, until)
-  else paused.delete(op.site)
-  const due = earliest(work, op.site)
-  s.pauseSite.run(op.site, due === undefined ? null : Math.max(due, until), until, op.why)
-  if (due === undefined) s.deleteSite.run(op.site, batch.now)
-  else touch(work, op.site, due)
 }
 
 /** Wall time in ms of what comes first: a site's due time or the end of a lease. */

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Journal } from '@posthorn/contracts'
 import { keyValueContract, manualClock, queueContract, seededRandom } from '@posthorn/testkit'
 import type { ManualClock } from '@posthorn/testkit'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -12,19 +13,28 @@ afterEach(async () => {
   for (const clean of cleaners.splice(0)) await clean()
 })
 
+type Events = { readonly name: string; readonly fields: { readonly [k: string]: unknown } }[]
+const journalOf = (events: Events): Journal => ({
+  event: (name, fields) => {
+    // Fields without a value are left out of a line, too.
+    events.push({ name, fields: JSON.parse(JSON.stringify(fields)) as { readonly [k: string]: unknown } })
+  },
+  child: () => journalOf(events),
+})
+
 const open = { memory, sqlite } as const
 
-async function memory(clock: ManualClock): Promise<() => Promise<EmbeddedQueue>> {
+async function memory(clock: ManualClock, journal: Journal): Promise<() => Promise<EmbeddedQueue>> {
   const disk = memoryDisk()
   const random = seededRandom(1)
-  return async () => memoryQueue({ clock, random, disk })
+  return async () => memoryQueue({ clock, random, disk, journal })
 }
-async function sqlite(clock: ManualClock): Promise<() => Promise<EmbeddedQueue>> {
+async function sqlite(clock: ManualClock, journal: Journal): Promise<() => Promise<EmbeddedQueue>> {
   const directory = mkdtempSync(join(tmpdir(), 'queue-'))
   const random = seededRandom(1)
   cleaners.push(async () => rmSync(directory, { recursive: true }))
   return async () => {
-    const queue = await openQueue({ directory, clock, random, sync: false, floorBytes: 0 })
+    const queue = await openQueue({ directory, clock, random, journal, sync: false, floorBytes: 0 })
     cleaners.unshift(() => queue.close())
     return queue
   }
@@ -33,10 +43,12 @@ async function sqlite(clock: ManualClock): Promise<() => Promise<EmbeddedQueue>>
 describe.each(['memory', 'sqlite'] as const)('the queue contract, %s', kind => {
   test.each(queueContract)('$name', async ({ run }) => {
     const clock = manualClock()
-    const reopen = await open[kind](clock)
+    const events: Events = []
+    const reopen = await open[kind](clock, journalOf(events))
     const queue = await reopen()
     const under = {
       queue,
+      events,
       wall: () => clock.wall(),
       advance: (ms: number) => clock.advance(ms),
       reopen: async () => {
@@ -51,7 +63,7 @@ describe.each(['memory', 'sqlite'] as const)('the queue contract, %s', kind => {
 describe.each(['memory', 'sqlite'] as const)('the key-value contract, %s', kind => {
   test.each(keyValueContract)('$name', async ({ run }) => {
     const clock = manualClock()
-    const queue = await (await open[kind](clock))()
+    const queue = await (await open[kind](clock, journalOf([])))()
     const under = {
       one: queue.keyValue('one'),
       other: queue.keyValue('other'),

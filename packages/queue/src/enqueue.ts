@@ -1,3 +1,4 @@
+import type { Mailbox } from '@posthorn/address'
 import type { NewRecipient } from '@posthorn/contracts'
 import type { EnqueueOp, StoredMessage } from './operation.ts'
 import { wireColumn } from './row.ts'
@@ -46,12 +47,19 @@ export const enqueue = (
   insertMessage(work, m)
   work.s.insertBody.run(m.key, content)
   const leased: number[] = []
-  const { recipients, held } = m.message
+  const { recipients } = m.message
+  const held = m.message.held ?? heldForItsSender(work, m.message.envelope.returnPath)
   recipients.forEach((to, i) => {
     if (insertDelivery(work, m, to, i, held)) leased.push(i)
   })
   return leased.length === recipients.length ? 'all' : leased
 }
+
+const heldForItsSender = ({ stopped: { senders } }: Work, sender: Mailbox | null): string | undefined =>
+  senders.size === 0 ? undefined : senders.get(sender === null ? '' : `${sender.local}@${sender.domain}`.toLowerCase())
+
+const isOpen = ({ batch, paused, stopped }: Work, site: string): boolean =>
+  (paused.get(site) ?? 0) <= batch.now && !stopped.sites.has(site)
 
 const insertDelivery = (
   work: Work,
@@ -60,9 +68,9 @@ const insertDelivery = (
   index: number,
   held: string | undefined,
 ): boolean => {
-  const { s, batch, paused } = work
+  const { s, batch } = work
   const due = to.due === undefined ? batch.now : Math.ceil(to.due)
-  const lease = due <= batch.now && held === undefined && (paused.get(to.site) ?? 0) <= batch.now ? m.claim : undefined
+  const lease = due <= batch.now && held === undefined && isOpen(work, to.site) ? m.claim : undefined
   s.insertDelivery.run(
     m.first + index,
     m.key,

@@ -1,13 +1,16 @@
 import type { Filter, FilterField } from '@posthorn/contracts'
+import { readFilter } from '@posthorn/queue-filter'
+import type { Condition } from '@posthorn/queue-filter'
 import { keyAt, parseId } from './ids.ts'
 
+/** A condition as SQL over `d` (delivery) and `m` (message), its values apart. */
 export interface Where {
-  /** Over `d` (delivery) and `m` (message). */
   readonly sql: string
   readonly values: readonly (string | number)[]
+  /** Whether it, or what it is grouped by, needs the message's row. */
+  readonly joins: boolean
 }
 
-type Op = Filter['and'][number]['op']
 const rcpt = `(d.local || '@' || d.domain)`
 const sender = `coalesce(m.sender_local || '@' || m.sender_domain, '')`
 const stateName = `case when d.state = 1 then 'leased' when d.state = 2 then 'held' when d.doubt = 1 then 'unknown' else 'ready' end`
@@ -19,6 +22,7 @@ const textColumns = {
   domain: 'd.domain',
   user: `coalesce(m.user, '')`,
   origin: 'm.origin',
+  why: `coalesce(d.why, '')`,
   state: stateName,
 } as const
 
@@ -43,9 +47,6 @@ export const groupColumn = (field: FilterField, now: number): string => {
   }
 }
 
-const refuse = (field: FilterField, op: Op, value: string, allowed: string): RangeError =>
-  new RangeError(`filter ${field}${op}${value}: ${allowed}`)
-
 const escapeLike = (value: string): string => value.replace(/[\\%_]/g, c => `\\${c}`)
 
 /** `*` stands for any characters; without one, `~` means "contains". Nothing else is special. */
@@ -54,106 +55,63 @@ const pattern = (value: string): string => {
   return escaped.includes('*') ? escaped.replaceAll('*', '%') : `%${escaped}%`
 }
 
-const text = (column: string, field: FilterField, op: Op, value: string): Where => {
-  if (op === '=') return { sql: `lower(${column}) = lower(?)`, values: [value] }
-  if (op === '~') return { sql: `${column} like ? escape '\\'`, values: [pattern(value)] }
-  throw refuse(field, op, value, 'only = and ~ compare text')
+type SqlAndValues = Omit<Where, 'joins'>
+
+const text = (column: string, op: '=' | '~', value: string): SqlAndValues =>
+  op === '='
+    ? { sql: `lower(${column}) = lower(?)`, values: [value] }
+    : { sql: `${column} like ? escape '\\'`, values: [pattern(value)] }
+
+const id = ({ op, id }: Extract<Condition, { readonly field: 'id' }>): SqlAndValues => {
+  const key = parseId(id)
+  if (key === undefined && op === '=') return { sql: 'false', values: [] }
+  if (key === undefined) throw new RangeError(`id: ${JSON.stringify(id)} is not the id of a message of this queue`)
+  if (op !== '=') return { sql: `d.message ${op} ?`, values: [key.key] }
+  return { sql: `d.message = ? and m.nonce = ?`, values: [key.key, key.nonce] }
 }
 
-const number = (column: string, field: FilterField, op: Op, value: string): Where => {
-  const match = /^(\d{1,15})([kMG]?)$/.exec(value)
-  if (match === null || op === '~') throw refuse(field, op, value, '=, < or > and a number, such as 20 or 10k')
-  const unit = { k: 1024, M: 1024 ** 2, G: 1024 ** 3 }[match[2] ?? ''] ?? 1
-  return { sql: `${column} ${op} ?`, values: [Number(match[1]) * unit] }
+const reply = (c: Extract<Condition, { readonly field: 'reply' }>): SqlAndValues => {
+  if ('code' in c) return { sql: `cast(substr(d.reply, 1, 3) as integer) ${c.op} ?`, values: [c.code] }
+  if (c.op === '~') return { sql: `d.reply like ? escape '\\'`, values: [pattern(c.text)] }
+  return { sql: `(d.reply = ? or d.reply like ? escape '\\')`, values: [c.text, `${escapeLike(c.text)} %`] }
 }
 
-/** A duration in ms from `30m`, `2h`, `5d`, `10s`, or seconds; undefined when it is none. */
-export const parseAge = (value: string): number | undefined => {
-  const match = /^(\d{1,12})([smhdw]?)$/.exec(value)
-  if (match === null) return undefined
-  const seconds = { '': 1, s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }[match[2] ?? ''] ?? 1
-  return Number(match[1]) * seconds * 1000
-}
-
-const age = (op: Op, value: string, now: number): Where => {
-  const ms = parseAge(value)
-  if (ms === undefined || op === '~' || op === '=')
-    throw refuse('age', op, value, '< or > and an age, such as 90, 30m, 2h or 5d')
-  return { sql: `m.arrived ${op === '>' ? '<' : '>'} ?`, values: [now - ms] }
-}
-
-const id = (op: Op, value: string): Where => {
-  const parsed = parseId(value)
-  if (parsed === undefined || op === '~') throw refuse('id', op, value, '=, < or > and a whole queue id')
-  if (op !== '=') return { sql: `d.message ${op} ?`, values: [parsed.key] }
-  return { sql: `d.message = ? and m.nonce = ?`, values: [parsed.key, parsed.nonce] }
-}
-
-const reply = (op: Op, value: string): Where => {
-  if (op === '=')
-    return { sql: `(d.reply = ? or d.reply like ? escape '\\')`, values: [value, `${escapeLike(value)} %`] }
-  if (op === '~') return { sql: `d.reply like ? escape '\\'`, values: [pattern(value)] }
-  if (!/^\d{3}$/.test(value)) throw refuse('reply', op, value, 'a reply code of three digits')
-  return { sql: `cast(substr(d.reply, 1, 3) as integer) ${op} ?`, values: [Number(value)] }
-}
-
-const state = (op: Op, value: string): Where => {
-  if (op !== '=' || !['ready', 'leased', 'held', 'unknown'].includes(value))
-    throw refuse('state', op, value, 'one of =ready, =leased, =held, =unknown')
-  return { sql: `${stateName} = ?`, values: [value] }
-}
-
-const tag = (op: Op, value: string): Where => {
-  if (op === '=') return { sql: `exists(select 1 from json_each(m.tags) where value = ?)`, values: [value] }
-  if (op === '~')
-    return { sql: `exists(select 1 from json_each(m.tags) where value like ? escape '\\')`, values: [pattern(value)] }
-  throw refuse('tag', op, value, 'only = and ~ compare text')
-}
-
-const term = ({ field, op, value }: Filter['and'][number], now: number): Where => {
-  switch (field) {
+const sqlOf = (c: Condition, now: number): SqlAndValues => {
+  switch (c.field) {
     case 'id':
-      return id(op, value)
+      return id(c)
     case 'age':
-      return age(op, value, now)
+      return { sql: `m.arrived ${c.op === '>' ? '<' : '>'} ?`, values: [now - c.ms] }
     case 'attempts':
-      return number('d.attempts', field, op, value)
+      return { sql: `d.attempts ${c.op} ?`, values: [c.number] }
     case 'size':
-      return number('m.size', field, op, value)
+      return { sql: `m.size ${c.op} ?`, values: [c.number] }
     case 'reply':
-      return reply(op, value)
-    case 'tag':
-      return tag(op, value)
+      return reply(c)
     case 'state':
-      return state(op, value)
-    case 'site':
-    case 'sender':
-    case 'rcpt':
-    case 'domain':
-    case 'user':
-    case 'origin':
-      return text(textColumns[field], field, op, value)
+      return { sql: `${stateName} = ?`, values: [c.state] }
+    case 'tag':
+      return c.op === '='
+        ? { sql: `exists(select 1 from json_each(m.tags) where lower(value) = lower(?))`, values: [c.text] }
+        : {
+            sql: `exists(select 1 from json_each(m.tags) where value like ? escape '\\')`,
+            values: [pattern(c.text)],
+          }
     default:
-      throw new RangeError(`no field ${String(field)}`)
+      return text(textColumns[c.field], c.op, c.text)
   }
 }
 
 /** A filter as SQL with its values apart. Throws RangeError that says what a term may be. */
 export const whereOf = (filter: Filter, now: number): Where => {
-  if (filter.and.length > 50) throw new RangeError('a filter of more than 50 terms')
-  const terms = filter.and.map(t => term(t, now))
-  return {
-    sql: ['true', ...terms.map(t => t.sql)].join(' and '),
-    values: terms.flatMap(t => t.values),
-  }
+  const terms = readFilter(filter).map(c => sqlOf(c, now))
+  const sql = ['true', ...terms.map(t => t.sql)].join(' and ')
+  return { sql, values: terms.flatMap(t => t.values), joins: /\bm\./.test(sql) }
 }
 
 /** No delivery with a lower key can match: keys are never behind the clock, so a filter for young mail reads little. */
 export const lowestKey = (filter: Filter, now: number): number => {
   let from = 0
-  for (const { field, op, value } of filter.and) {
-    const ms = field === 'age' && op === '<' ? parseAge(value) : undefined
-    if (ms !== undefined) from = Math.max(from, keyAt(now - ms))
-  }
+  for (const c of readFilter(filter)) if (c.field === 'age' && c.op === '<') from = Math.max(from, keyAt(now - c.ms))
   return from
 }

@@ -1,5 +1,5 @@
 import { DatabaseSync } from 'node:sqlite'
-import type { Clock, Random } from '@posthorn/contracts'
+import type { Clock, Journal, Random } from '@posthorn/contracts'
 import { createIds } from './ids.ts'
 import { inlineEngine } from './inline-engine.ts'
 import { createQueue } from './queue.ts'
@@ -38,6 +38,7 @@ export const memoryQueue = (o: {
   readonly clock: Clock
   readonly random: Random
   readonly disk?: MemoryDisk
+  readonly journal?: Journal
 }): EmbeddedQueue => {
   const disk = o.disk ?? memoryDisk()
   const { life } = disk
@@ -52,7 +53,7 @@ export const memoryQueue = (o: {
     engine: inlineEngine(disk.database, store, () => disk.life === life),
     ids,
     clock: o.clock,
-    journal: undefined,
+    journal: o.journal,
     spool: undefined,
     bodyInline: Infinity,
     hasRoom: () => true,

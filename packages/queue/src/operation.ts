@@ -10,14 +10,28 @@ import type {
   QueueEntry,
   QueueId,
   QueueRow,
+  Suspension,
 } from '@posthorn/contracts'
+import type { Changed } from './work.ts'
 
 /**
  * What is asked of the store, as plain data that crosses threads as JSON. Message content stands beside it: `base` is where
  * this operation's contents begin among those of the group.
  */
 export type Operation = (
-  EnqueueOp | ClaimOp | RenewOp | SettleOp | ReleaseOp | PauseOp | DisownOp | NextDueOp | ChangeOp | KvOp | SweepOp
+  | EnqueueOp
+  | ClaimOp
+  | RenewOp
+  | SettleOp
+  | ReleaseOp
+  | PauseOp
+  | DisownOp
+  | NextDueOp
+  | ChangeOp
+  | SuspendOp
+  | ResumeOp
+  | KvOp
+  | SweepOp
 ) & { base?: number }
 
 export interface StoredMessage {
@@ -87,6 +101,20 @@ export interface ChangeOp {
   readonly deliveries: readonly number[]
   readonly change: Change
   readonly actor: string
+  /** Why it is held, instead of who held it. */
+  readonly reason?: string
+}
+export interface SuspendOp {
+  readonly do: 'suspend'
+  readonly kind: 'site' | 'sender'
+  readonly name: string
+  readonly actor: string
+  readonly why?: string
+}
+export interface ResumeOp {
+  readonly do: 'resume'
+  readonly kind: 'site' | 'sender'
+  readonly name: string
 }
 export interface KvOp {
   readonly do: 'kv'
@@ -120,6 +148,8 @@ export interface GroupResult {
   /** Spool files whose message has left. */
   readonly unlink: readonly QueueId[]
   readonly corrupt: readonly { readonly id: QueueId; readonly why: string }[]
+  /** What operators' changes did, if anything. */
+  readonly changed?: readonly Changed[]
   /** Content that goes with claims. */
   readonly contents: readonly Uint8Array[]
   /** Pages in the write-ahead log, when it was looked at. */
@@ -144,6 +174,7 @@ export interface ClaimedMessage {
     readonly attempts: number
     readonly warned?: number
     readonly heldMs?: number
+    readonly bounce?: string
     readonly to: NewMessage['recipients'][number]
   }[]
 }
@@ -166,6 +197,7 @@ export type Query =
       readonly limit: number
     }
   | { readonly ask: 'show'; readonly id: QueueId }
+  | { readonly ask: 'suspensions' }
   | { readonly ask: 'open'; readonly id: QueueId }
   | { readonly ask: 'spooled'; readonly ids: readonly QueueId[] }
 
@@ -174,6 +206,7 @@ export interface Answers {
   count: readonly (readonly [string, number])[]
   keys: { readonly keys: readonly number[]; readonly after?: number }
   show: QueueEntry | undefined
+  suspensions: readonly Suspension[]
   open: { readonly content: Uint8Array; readonly spooled: number; readonly size: number } | undefined
   spooled: readonly QueueId[]
 }

@@ -9,6 +9,7 @@ import { formatId, parseId } from './ids.ts'
 import type { Ids } from './ids.ts'
 import { createKeyValue } from './keyvalue.ts'
 import type { Answers, ClaimedMessage, GroupResult, Operation, Query, SettleItem } from './operation.ts'
+import { createOperators, tellChanges } from './operators.ts'
 import type { Spool } from './spool.ts'
 import { storeError } from './store-error.ts'
 import { createWaker } from './waker.ts'
@@ -51,6 +52,7 @@ export const createQueue = (o: QueueDeps): EmbeddedQueue => {
       if (done !== undefined) unlinking.add(done)
     }
     for (const { id, why } of result.corrupt) o.journal?.event('queue.corrupt', { id, why }, 'error')
+    if (o.journal !== undefined && result.changed !== undefined) tellChanges(o.journal, result.changed)
     if (result.results.some(r => 'full' in r && r.full)) onFull()
     if (result.reopened === true) o.journal?.event('queue.recovered', { why: 'the disk failed' }, 'error')
     if (result.wake !== undefined) waker.ready(result.wake)
@@ -71,6 +73,13 @@ export const createQueue = (o: QueueDeps): EmbeddedQueue => {
     m.spooled === 0 || spool === undefined
       ? bodyOf(head)
       : headAndFile(head, m.size, signal => spool.read(id, m.spooled, signal))
+  const operators = createOperators({
+    clock,
+    journal: o.journal,
+    submit,
+    ask,
+    bodyOf: (id, stored) => bodyOfStored(id, stored.content, stored),
+  })
   const draftDeps = {
     spool,
     bodyInline: o.bodyInline,
@@ -115,30 +124,7 @@ export const createQueue = (o: QueueDeps): EmbeddedQueue => {
       return at ?? undefined
     },
     onWake: waker.on,
-    list: async (filter, { after, limit }) => {
-      const page = await ask({ ask: 'list', now: clock.wall(), filter, after: cursor(after), limit })
-      return { rows: page.rows, ...(page.after !== undefined && { after: String(page.after) }) }
-    },
-    count: async (filter, by) =>
-      new Map(await ask({ ask: 'count', now: clock.wall(), filter, ...(by !== undefined && { by }) })),
-    show: id => ask({ ask: 'show', id }),
-    open: async id => {
-      const found = await ask({ ask: 'open', id })
-      return found && bodyOfStored(id, found.content, found)
-    },
-    change: async (filter, change, actor, { dryRun = false } = {}) => {
-      let changed = 0
-      // In steps, so that a change of a million deliveries holds up no message for long.
-      for (let after: number | undefined = 0; after !== undefined;) {
-        const query = { ask: 'keys', now: clock.wall(), filter, after, limit: 500 } as const
-        const page: Answers['keys'] = await ask(query)
-        if (dryRun) changed += page.keys.length
-        else if (page.keys.length > 0)
-          changed += (await submit({ do: 'change', deliveries: page.keys, change, actor })) as number
-        after = page.after
-      }
-      return changed
-    },
+    ...operators,
     keyValue: space => createKeyValue(space, { clock, submit: grouper.submit }),
     stats: grouper.stats,
     close: () => {
@@ -156,12 +142,6 @@ export const createQueue = (o: QueueDeps): EmbeddedQueue => {
 
 /** Only the two numbers cross the thread, whatever object stands for the lease. */
 const leaseOf = ({ delivery, token }: Lease): Lease => ({ delivery, token })
-
-const cursor = (after: string | undefined): number => {
-  const key = after === undefined ? 0 : Number(after)
-  if (!Number.isSafeInteger(key) || key < 0) throw new RangeError(`no such place in the list: ${after}`)
-  return key
-}
 
 const settleItem = (
   { report, ...s }: Settlement,
@@ -203,4 +183,5 @@ const claimsOf = (m: ClaimedMessage, id: QueueId, body: Body): readonly Claim[] 
     ...(m.message.expires !== undefined && { expires: m.message.expires }),
     ...(d.warned !== undefined && { warned: d.warned }),
     ...(d.heldMs !== undefined && { heldMs: d.heldMs }),
+    ...(d.bounce !== undefined && { bounce: d.bounce }),
   }))

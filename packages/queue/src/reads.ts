@@ -11,9 +11,11 @@ import type {
 import { groupColumn, lowestKey, whereOf } from './filter.ts'
 import { formatId, parseId } from './ids.ts'
 import type { Answers, Query } from './operation.ts'
-import { envelopeOf, tagsOf } from './row.ts'
+import { envelopeOf, recipientOf, tagsOf } from './row.ts'
 import type { DeliveryRow, MessageRow } from './row.ts'
 import type { Database } from './schema.ts'
+import { suspensionsSql } from './statements.ts'
+import { suspensionOf } from './suspend.ts'
 
 /** Deliveries that one statement may look at: a longer read would hold back the checkpoints, and the log would grow. */
 const slice = 10_000
@@ -73,6 +75,21 @@ const historyRow = (row: Record<string, unknown>): HistoryRow => {
   }
 }
 
+/** What is left of a message, as it could be enqueued again. */
+const asNew = (row: MessageRow, waiting: readonly DeliveryRow[]): NonNullable<QueueEntry['message']> => {
+  const tags = tagsOf(row)
+  const held = waiting.find(d => d.state === 2)
+  return {
+    envelope: envelopeOf(row),
+    recipients: waiting.map(recipientOf),
+    ...(row.priority !== 0 && { priority: row.priority }),
+    ...(row.expires !== null && { expires: row.expires }),
+    ...(tags.length > 0 && { tags }),
+    ...(row.facts !== null && { facts: row.facts }),
+    ...(held !== undefined && waiting.every(d => d.state === 2) && { held: held.why ?? 'held' }),
+  }
+}
+
 export const createReads = (db: Database): Reads => {
   const sliceEnd = db.prepare(`select id from delivery where id > ? order by id limit 1 offset ${slice - 1}`)
   const message = db.prepare('select * from message where id = ? and nonce = ?')
@@ -103,8 +120,9 @@ export const createReads = (db: Database): Reads => {
   ): { readonly rows: readonly T[]; readonly after?: number } => {
     const where = whereOf(q.filter, q.now)
     const limit = Math.max(1, Math.min(1000, Math.floor(q.limit)))
+    const from = where.joins || /\bm\./.test(columns) ? joined : 'from delivery d'
     const find = db.prepare(
-      `select ${columns} ${joined} where d.id > ? and d.id <= ? and (${where.sql}) order by d.id limit ?`,
+      `select ${columns} ${from} where d.id > ? and d.id <= ? and (${where.sql}) order by d.id limit ?`,
     )
     const found: JoinedRow[] = []
     scan(q.filter, q.now, q.after, (from, to) => {
@@ -119,8 +137,9 @@ export const createReads = (db: Database): Reads => {
     const where = whereOf(q.filter, q.now)
     const by = q.by === undefined ? `'all'` : groupColumn(q.by, q.now)
     const nonce = q.by === 'id' ? 'm.nonce' : '0'
+    const from = where.joins || /\bm\./.test(by + nonce) ? joined : 'from delivery d'
     const find = db.prepare(
-      `select ${by} as value, ${nonce} as nonce, count(*) as count ${joined} where d.id > ? and d.id <= ? and (${where.sql}) group by 1`,
+      `select ${by} as value, ${nonce} as nonce, count(*) as count ${from} where d.id > ? and d.id <= ? and (${where.sql}) group by 1`,
     )
     const sums = new Map<string, number>()
     scan(q.filter, q.now, 0, (from, to) => {
@@ -136,17 +155,19 @@ export const createReads = (db: Database): Reads => {
     const row = messageRow(id)
     if (row === undefined) return undefined
     const queued = db.prepare(
-      `select ${rowColumns} ${joined} where d.id >= ? and d.id < ? and d.message = ? order by d.id`,
+      `select ${rowColumns}, d.wire, d.orcpt, d.notify, d.return_path ${joined} where d.id >= ? and d.id < ? and d.message = ? order by d.id`,
     )
     const history = db.prepare(`select * from attempt where message = ? order by seq limit 10000`)
     const envelope = envelopeOf(row)
+    const waiting = queued.all(row.first, row.first + row.total, row.id) as unknown as JoinedRow[]
     return {
       id,
       envelope,
       size: row.size,
       arrived: row.arrived,
       ...(row.facts !== null && { facts: row.facts }),
-      queued: (queued.all(row.first, row.first + row.total, row.id) as unknown as JoinedRow[]).map(queueRow),
+      queued: waiting.map(queueRow),
+      ...(waiting.length > 0 && { message: asNew(row, waiting) }),
       history: [
         { at: row.arrived, event: 'received', detail: [envelope.origin, ...tagsOf(row)].join(' ') },
         ...history.all(row.id).map(historyRow),
@@ -178,6 +199,7 @@ export const createReads = (db: Database): Reads => {
         list: (q: Extract<Query, { readonly ask: 'list' }>) => page(q, rowColumns, queueRow),
         count,
         keys,
+        suspensions: () => db.prepare(suspensionsSql).all().map(suspensionOf),
         show: (q: Extract<Query, { readonly ask: 'show' }>) => show(q.id),
         open: (q: Extract<Query, { readonly ask: 'open' }>) => open(q.id),
         spooled: (q: Extract<Query, { readonly ask: 'spooled' }>) => spooled(q.ids),

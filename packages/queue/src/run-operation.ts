@@ -1,10 +1,12 @@
 import { change } from './change.ts'
-import { claim, disown, nextDue, pause, renew } from './claim.ts'
+import { claim, disown, nextDue, renew } from './claim.ts'
 import type { CheckSpool } from './claim.ts'
 import { enqueue } from './enqueue.ts'
 import { runKv } from './keyvalue.ts'
 import type { Operation, SweepOp } from './operation.ts'
+import { pause } from './pause.ts'
 import { release, settle } from './settle.ts'
+import { resume, suspend } from './suspend.ts'
 import type { Work } from './work.ts'
 
 /** One operation within the group's transaction; what it returns crosses the thread as JSON. */
@@ -28,6 +30,10 @@ export const runOperation = (work: Work, op: Exclude<Operation, SweepOp>, checkS
       return nextDue(work)
     case 'change':
       return change(work, op)
+    case 'suspend':
+      return suspend(work, op)
+    case 'resume':
+      return resume(work, op)
     default:
       return runKv(work, op)
   }

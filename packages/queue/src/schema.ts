@@ -3,9 +3,6 @@ import type { DatabaseSync } from 'node:sqlite'
 /** What the store needs of a database; tests pass one that fails. */
 export type Database = Pick<DatabaseSync, 'exec' | 'prepare' | 'close' | 'isTransaction'>
 
-/** Grows by one with each change of the tables; `meta` says which one a store has. */
-const schemaVersion = 1
-
 /** `delivery.state`. */
 export const state: { readonly ready: 0; readonly leased: 1; readonly held: 2 } = { ready: 0, leased: 1, held: 2 }
 
@@ -15,7 +12,7 @@ export const state: { readonly ready: 0; readonly leased: 1; readonly held: 2 } 
  * that owns the store; all leases are freed when another opens it. `gone` is when a message left; its row and its history
  * stay until they are swept. A site has a row only while something of it is ready or while it is paused.
  */
-const tables = `
+const firstTables = `
 create table message(
   id integer primary key, nonce integer not null, arrived integer not null, size integer not null,
   first integer not null, total integer not null, pending integer not null, gone integer,
@@ -49,30 +46,52 @@ create table kv(
 ) strict, without rowid;
 create index kv_expires on kv(expires);
 create table meta(key text primary key, value integer not null) strict, without rowid;
-insert into meta values('schema', ${schemaVersion}), ('departed', 0);
+insert into meta values('schema', 1), ('departed', 0);
 `
+
+/**
+ * What makes a store of version `index + 1` one of the next version. They are never edited once released: a new store is made by
+ * the first tables and all of these, so that it is the same as one that has come the whole way.
+ */
+const migrations: readonly string[] = [
+  // What operators have stopped. The kind is `site` or `sender`; the name of a sender is in lower case.
+  `create table suspension(kind text not null, name text not null, at integer not null, by text not null, why text,
+     primary key(kind, name)) strict, without rowid;`,
+]
+
+/** Grows by one with each change of the tables; `meta` says which one a store has. */
+const schemaVersion: number = migrations.length + 1
 
 const tableExists = (db: Database, name: string): boolean =>
   db.prepare(`select 1 from sqlite_schema where type = 'table' and name = ?`).get(name) !== undefined
 
-/** Make the tables, or check that they are ours and not of a newer release. Throws an Error that says what to do. */
+const versionOf = (db: Database): unknown => db.prepare(`select value from meta where key = 'schema'`).get()?.['value']
+
+/** Bring the tables to the present version, in one transaction that a crash undoes. */
+const migrate = (db: Database, from: number): void => {
+  db.exec('begin immediate')
+  try {
+    if (from === 0) db.exec(firstTables)
+    for (const step of migrations.slice(Math.max(0, from - 1))) db.exec(step)
+    db.exec(`update meta set value = ${schemaVersion} where key = 'schema'`)
+    db.exec('commit')
+  } catch (error) {
+    if (db.isTransaction) db.exec('rollback')
+    throw error
+  }
+}
+
+/** Make the tables, or bring those of an earlier release up to date. Throws an Error that says what to do when they are neither. */
 export const prepareSchema = (db: Database): void => {
   if (!tableExists(db, 'meta')) {
     if (db.prepare('select 1 from sqlite_schema').get() !== undefined)
       throw new Error('the file queue.db holds tables of another program')
-    db.exec('begin immediate')
-    try {
-      db.exec(tables)
-      db.exec('commit')
-    } catch (error) {
-      if (db.isTransaction) db.exec('rollback')
-      throw error
-    }
-    return
+    return migrate(db, 0)
   }
-  const version = db.prepare(`select value from meta where key = 'schema'`).get()?.['value']
-  if (version !== schemaVersion)
-    throw new Error(
-      `the queue was written by another release (schema ${String(version)}, this one reads ${schemaVersion}); start the release that wrote it`,
-    )
+  const version = versionOf(db)
+  if (version === schemaVersion) return
+  if (typeof version === 'number' && version >= 1 && version < schemaVersion) return migrate(db, version)
+  throw new Error(
+    `the queue was written by a newer release (schema ${String(version)}, this one reads up to ${schemaVersion}); start the release that wrote it`,
+  )
 }

@@ -1,11 +1,11 @@
-import type { Change } from '@posthorn/contracts'
 import { enqueue } from './enqueue.ts'
 import type { SettleItem, SettleOp } from './operation.ts'
 import { replyText } from './row.ts'
 import type { DeliveryRow } from './row.ts'
 import { state } from './schema.ts'
 import { applyChange } from './change.ts'
-import { endDelivery, makeReady, rcptOf, record } from './work.ts'
+import type { Wish } from './change.ts'
+import { endDelivery, isCondemned, makeReady, rcptOf, record } from './work.ts'
 import type { Work } from './work.ts'
 
 /** End attempts; a report is enqueued in the same transaction as the failure it tells. */
@@ -56,15 +56,20 @@ const keep = (
   record(work, row.message, event, { rcpt: rcptOf(row), attempt, detail: fate.why })
   if (warned === true) record(work, row.message, 'delayed', { rcpt: rcptOf(row) })
   if (fate.to === 'held') s.hold.run(batch.now, fate.why, row.id)
-  else makeReady(work, row, { due: fate.due, doubt: fate.to === 'unknown' ? 1 : 0, why: fate.why })
+  else
+    makeReady(work, row, {
+      due: fate.due,
+      doubt: fate.to === 'unknown' ? 1 : 0,
+      why: isCondemned(row.site) ? row.why : fate.why,
+    })
   if (row.wish !== null) grantWish(work, row, fate.to === 'held' ? state.held : state.ready)
   return true
 }
 
 /** What an operator asked for while the delivery was being attempted happens when the attempt has ended without success. */
 const grantWish = (work: Work, row: DeliveryRow, now: number): void => {
-  const wish = JSON.parse(row.wish ?? 'null') as { readonly change: Change; readonly actor: string } | null
-  if (wish !== null) applyChange(work, { ...row, state: now }, wish.change, wish.actor)
+  const wish = JSON.parse(row.wish ?? 'null') as Wish | null
+  if (wish !== null) applyChange(work, { ...row, state: now }, wish)
 }
 
 const leasedRow = (
@@ -88,6 +93,6 @@ export const release = (
 
 /** A lease ends without an attempt's outcome. */
 export const free = (work: Work, row: DeliveryRow, o: { readonly due: number; readonly why: string | null }): void => {
-  makeReady(work, row, { due: o.due, doubt: row.doubt, why: o.why })
+  makeReady(work, row, { due: o.due, doubt: row.doubt, why: isCondemned(row.site) ? row.why : o.why })
   if (row.wish !== null) grantWish(work, row, state.ready)
 }

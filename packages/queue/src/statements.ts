@@ -41,6 +41,13 @@ const sql = {
   deleteSite: `delete from site where name = ? and not_before <= ?`,
   pauseSite: `insert into site(name, ready_at, not_before, why) values(?, ?, ?, ?) on conflict(name) do update
     set ready_at = excluded.ready_at, not_before = excluded.not_before, why = excluded.why`,
+  /** It is neither claimed nor waited for, until its earliest delivery is looked up again. */
+  stopSite: `update site set ready_at = null where name = ?`,
+  /** Oldest first. */
+  suspensions: `select kind, name, at, by, why from suspension order by at, kind, name`,
+  suspend: `insert into suspension(kind, name, at, by, why) values(?, ?, ?, ?, ?) on conflict do nothing`,
+  resume: `delete from suspension where kind = ? and name = ?`,
+  nonce: `select nonce from message where id = ?`,
   pausedSites: `select name, not_before from site where not_before > 0`,
   lastTurn: `select max(turn) as turn from site`,
   history: `insert into attempt(seq, message, at, event, rcpt, attempt, detail) values(?, ?, ?, ?, ?, ?, ?)`,
@@ -56,6 +63,9 @@ const sql = {
   kvDelete: `delete from kv where space = ? and key = ?`,
   kvSweep: `delete from kv where (space, key) in (select space, key from kv where expires <= ? limit 500)`,
 } as const
+
+/** Asked by the reader, too. */
+export const suspensionsSql: string = sql.suspensions
 
 /** The writer's statements, each prepared once. */
 export type Statements = { readonly [k in keyof typeof sql]: StatementSync }

@@ -9,7 +9,8 @@ import { prepareStatements } from './statements.ts'
 import { sweep } from './sweep.ts'
 import type { History } from './sweep.ts'
 import { writeTouched } from './work.ts'
-import type { Batch, Work } from './work.ts'
+import type { Batch, Stopped, Work } from './work.ts'
+import { rememberStopped } from './suspend.ts'
 
 export interface StoreOptions {
   readonly history: History
@@ -36,6 +37,7 @@ export const createStore = (db: Database, o: StoreOptions): Store => {
   prepareSchema(db)
   const s = prepareStatements(db)
   const paused = new Map<string, number>()
+  const stopped: Stopped = { sites: new Set(), senders: new Map() }
   const counters = {
     seq: Number(s.lastSeq.get()?.['seq'] ?? 0),
     turn: Number(s.lastTurn.get()?.['turn'] ?? 0),
@@ -45,6 +47,7 @@ export const createStore = (db: Database, o: StoreOptions): Store => {
   const remember = (): void => {
     paused.clear()
     for (const row of s.pausedSites.iterate()) paused.set(row['name'] as string, row['not_before'] as number)
+    rememberStopped(s, stopped)
     departed = s.departed.get()?.['value'] as number
   }
   remember()
@@ -52,6 +55,7 @@ export const createStore = (db: Database, o: StoreOptions): Store => {
   const newWork = (group: Pick<Group, 'now' | 'mono'>, contents: readonly Uint8Array[]): Work => ({
     s,
     paused,
+    stopped,
     counters,
     batch: {
       now: Math.floor(group.now),
@@ -61,6 +65,7 @@ export const createStore = (db: Database, o: StoreOptions): Store => {
       wake: Infinity,
       unlink: [],
       corrupt: [],
+      changed: [],
       out: [],
       departed: 0,
     },
@@ -83,6 +88,7 @@ export const createStore = (db: Database, o: StoreOptions): Store => {
     unlink: batch.unlink,
     corrupt: batch.corrupt,
     contents: batch.out,
+    ...(batch.changed.length > 0 && { changed: batch.changed }),
     ...(batch.wake !== Infinity && { wake: batch.wake }),
   })
 
@@ -100,7 +106,7 @@ export const createStore = (db: Database, o: StoreOptions): Store => {
     db.exec('begin immediate')
     const results = group.ops.map((op): OpResult => {
       if (!admit(op)) return { error: 'the disk is full', full: true }
-      const before = { ...work.batch, unlink: work.batch.unlink.length, corrupt: work.batch.corrupt.length }
+      const before = mark(work.batch)
       db.exec('savepoint item')
       try {
         const ok = run(work, op) ?? null
@@ -174,13 +180,20 @@ const allFailed = (group: Group, failed: unknown): GroupResult => {
   return { results: group.ops.map(() => result), unlink: [], corrupt: [], contents: [] }
 }
 
-const undo = (
-  batch: Batch,
-  before: Omit<Batch, 'unlink' | 'corrupt'> & { readonly unlink: number; readonly corrupt: number },
-): void => {
+/** How far a batch had come, to go back to. */
+const mark = ({ unlink, corrupt, changed, wake, departed }: Batch) => ({
+  unlink: unlink.length,
+  corrupt: corrupt.length,
+  changed: changed.length,
+  wake,
+  departed,
+})
+
+const undo = (batch: Batch, before: ReturnType<typeof mark>): void => {
   batch.touched.clear()
   batch.unlink.length = before.unlink
   batch.corrupt.length = before.corrupt
+  batch.changed.length = before.changed
   batch.wake = before.wake
   batch.departed = before.departed
 }

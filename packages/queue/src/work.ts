@@ -14,9 +14,31 @@ export interface Batch {
   wake: number
   readonly unlink: QueueId[]
   readonly corrupt: { readonly id: QueueId; readonly why: string }[]
+  /** What operators' changes did, for the journal. */
+  readonly changed: Changed[]
   readonly out: Uint8Array[]
   /** Messages whose last delivery ended, whose rows stay for `show`. */
   departed: number
+}
+
+/** One delivery that an operator changed. */
+export interface Changed {
+  readonly event: 'held' | 'released' | 'retried' | 'rerouted' | 'dropped' | 'condemned'
+  readonly id: QueueId
+  readonly rcpt: string
+  /** Before the change. */
+  readonly site: string
+  readonly by: string
+  readonly why?: string
+  /** Of a reroute. */
+  readonly to?: string
+}
+
+/** What operators have stopped. */
+export interface Stopped {
+  readonly sites: Set<string>
+  /** In lower case, each with the reason its mail is held for. */
+  readonly senders: Map<string, string>
 }
 
 /** The store's statements and the little that it remembers between groups. */
@@ -25,11 +47,13 @@ export interface Work {
   readonly batch: Batch
   /** Sites nothing may be claimed of, with the end of that (wall time in ms). */
   readonly paused: Map<string, number>
+  readonly stopped: Stopped
   readonly counters: { seq: number; turn: number; cursor: number }
 }
 
 /** A delivery of that site is ready from `due` on. */
-export const touch = ({ batch, paused }: Work, site: string, due: number): void => {
+export const touch = ({ batch, paused, stopped }: Work, site: string, due: number): void => {
+  if (stopped.sites.has(site)) return
   const at = Math.max(due, paused.get(site) ?? 0)
   const known = batch.touched.get(site)
   if (known === undefined || at < known) batch.touched.set(site, at)
@@ -61,6 +85,15 @@ export const record = (
 }
 
 export const rcptOf = (row: { readonly local: string; readonly domain: string }): string => `${row.local}@${row.domain}`
+
+/**
+ * A delivery that an operator wants returned waits at a site of its own, so that no pause of the one it was for delays it. Its
+ * `why` is what the sender will read.
+ */
+export const condemned = (site: string): string => (isCondemned(site) ? site : `bounce:${site}`)
+export const isCondemned = (site: string): boolean => site.startsWith('bounce:')
+/** What the sender reads when the operator gave no reason. */
+export const bouncedBy = 'it was returned by the postmaster'
 
 /** A delivery is over; with the last one the content goes, and the message's row stays as history. */
 export const endDelivery = ({ s, batch }: Work, message: number): void => {

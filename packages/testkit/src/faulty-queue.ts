@@ -73,6 +73,9 @@ export const faultyQueue = (
     show: id => inner.show(id),
     open: id => inner.open(id),
     change: (f, c, actor, o) => inner.change(f, c, actor, o),
+    suspend: (what, actor, o) => inner.suspend(what, actor, o),
+    resume: (what, actor, o) => inner.resume(what, actor, o),
+    suspensions: () => inner.suspensions(),
     close: () => inner.close(),
   }
 }

@@ -1,4 +1,5 @@
 import type { KeyValue, Queue } from '@posthorn/contracts'
+import { queueChangeCases } from './queue-change-cases.ts'
 import { queueClaimCases } from './queue-claim-cases.ts'
 import { queueIntakeCases } from './queue-intake-cases.ts'
 import { queueOperatorCases } from './queue-operator-cases.ts'
@@ -11,6 +12,8 @@ export interface QueueUnderTest {
   wall(): number
   /** Move the time of the due dates and of the leases. */
   readonly advance: (ms: number) => Promise<void>
+  /** What the queue told its journal, when it has one: names and fields, oldest first. */
+  readonly events?: readonly { readonly name: string; readonly fields: { readonly [k: string]: unknown } }[]
   /** Close the queue and open the store again, as another instance would. `queue` is of no use afterwards. */
   reopen(): Promise<Queue>
 }
@@ -30,6 +33,7 @@ export const queueContract: readonly ContractCase<QueueUnderTest>[] = [
   ...queueClaimCases,
   ...queueSettleCases,
   ...queueOperatorCases,
+  ...queueChangeCases,
 ]
 
 /** Two name-spaces of an empty `KeyValue` store. */

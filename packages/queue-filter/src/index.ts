@@ -1,0 +1,6 @@
+export { readFilter } from './condition.ts'
+export type { Condition, TextField } from './condition.ts'
+export { filterFields, filterHelp, isFilterField } from './field.ts'
+export { formatFilter } from './format.ts'
+export { parseFilter } from './parse.ts'
+export type { ParsedFilter } from './parse.ts'
