@@ -2,10 +2,13 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { spawnSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { run, until, type Ran } from '../peers/command.ts'
 import { root, stopCleanly, type Running } from '../peers/posthorn.ts'
 import { command, makeSite, type Site } from '../peers/site.ts'
+
+// Real processes, on machines that do other things as well.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 })
 
 const user = 'ann@example.org'
 let site: Site
@@ -64,7 +67,7 @@ test('wrong arguments end with 2 and say what is wrong on standard error; help t
     expect(ran.stdout).toMatch(stdout)
     expect(ran.code).toBe(code)
   })
-}, 40_000)
+})
 
 describe('posthorn check', () => {
   const check = (text: string): Promise<Ran> => {
@@ -214,7 +217,7 @@ describe('the queue', () => {
       await site.posthorn('queue', 'drop', '--all')
       return (await text('queue', 'list')) === 'The queue is empty.\n' ? true : undefined
     })
-  }, 60_000)
+  })
 })
 
 describe('bin/posthorn.js', () => {

@@ -1,7 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { until } from '../peers/command.ts'
 import { makeSite, type Site } from '../peers/site.ts'
 import { sendMail, talk } from '../peers/talk.ts'
+
+// Real processes, on machines that do other things as well.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 })
 
 const user = 'ann@example.org'
 let site: Site
@@ -76,4 +79,4 @@ test('ten times killed in bursts of mail at instants of chance: every message an
     expect(text.trimEnd().endsWith(`end-of-${marker}`), `${marker} is whole`).toBe(true)
   }
   expect(await last.stop()).toBe(0)
-}, 60_000)
+})

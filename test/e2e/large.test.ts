@@ -10,11 +10,14 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { until } from '../peers/command.ts'
 import { startPosthorn, stopCleanly, type Running } from '../peers/posthorn.ts'
 import { makeSite, type Site } from '../peers/site.ts'
 import { talk } from '../peers/talk.ts'
+
+// Real processes, on machines that do other things as well.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 })
 
 const MiB = 1024 * 1024
 const user = 'ann@example.org'
@@ -142,4 +145,4 @@ test('100 MiB pass into a Maildir and through a relay, byte for byte, with less 
   })
   expect(await bodyHash(await arrived(there, 'through a relay'))).toBe(wanted)
   expect({ local, relaying, receiving }).toSatisfy((grown: object) => Object.values(grown).every(mib => mib < 32))
-}, 90_000)
+})

@@ -1,8 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { until } from '../peers/command.ts'
 import { stopCleanly, type Running } from '../peers/posthorn.ts'
 import { makeSite, type Site } from '../peers/site.ts'
 import { talk, type Talk } from '../peers/talk.ts'
+
+// Real processes, on machines that do other things as well.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 })
 
 let site: Site
 let running: Running

@@ -1,7 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { stopCleanly, type Running } from '../peers/posthorn.ts'
 import { makeSite, type Site } from '../peers/site.ts'
 import { sendMail, talk, type Talk } from '../peers/talk.ts'
+
+// Real processes, on machines that do other things as well.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 })
 
 const user = 'ann@example.org'
 let site: Site

@@ -2,12 +2,15 @@ import { connect } from 'node:net'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { freePort } from '../peers/port.ts'
 import { root, startPosthorn } from '../peers/posthorn.ts'
 import { run, type Ran } from '../peers/command.ts'
 import { command, makeSite, type Site } from '../peers/site.ts'
 import { talk } from '../peers/talk.ts'
+
+// Real processes, on machines that do other things as well.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 })
 
 /** Nobody listens there. */
 const isFree = (port: number): Promise<boolean> =>

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { run, until, type Ran } from '../peers/command.ts'
 import { maildirMessages } from '../peers/maildir.ts'
 import { startPosthorn, stopCleanly, type Running } from '../peers/posthorn.ts'
@@ -21,6 +21,9 @@ beforeAll(async () => {
     `import net from 'node:net'
 import dgram from 'node:dgram'
 import { syncBuiltinESMExports } from 'node:module'
+
+// Real processes, on machines that do other things as well.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 })
 const told = what => process.stderr.write('DIALS ' + what + '\\n')
 const connect = net.Socket.prototype.connect
 net.Socket.prototype.connect = function (...args) { told(JSON.stringify(args[0])); return connect.apply(this, args) }

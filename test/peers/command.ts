@@ -42,7 +42,7 @@ export const has = (program: string): boolean =>
 export const until = async <T>(
   what: string,
   ask: () => Promise<T | undefined> | T | undefined,
-  timeoutMs = 20_000,
+  timeoutMs = 40_000,
 ): Promise<T> => {
   const end = performance.now() + timeoutMs
   for (;;) {

@@ -72,7 +72,7 @@ export const startPosthorn = async (
     }
     child.stdout.on('data', first)
     void ended.then(code => reject(new Error(`it ended with ${code} before it was ready: ${text}${kept.join('')}`)))
-    setTimeout(() => reject(new Error(`not ready in time: ${text}${kept.join('')}`)), o.timeoutMs ?? 20_000).unref()
+    setTimeout(() => reject(new Error(`not ready in time: ${text}${kept.join('')}`)), o.timeoutMs ?? 60_000).unref()
   })
   let line
   try {
