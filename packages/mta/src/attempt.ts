@@ -9,9 +9,12 @@ import type { Carriers, Shipment } from './shipment.ts'
 import type { Site } from './site.ts'
 
 /** What came of one claim: an outcome, or a policy's wish to wait or to hold. */
-export type Ending = { readonly parcel: Parcel; readonly claim: Claim } & (
-  { readonly outcome: Outcome } | { readonly wait: number; readonly why: string } | { readonly hold: string }
-)
+export type Ending = {
+  readonly parcel: Parcel
+  readonly claim: Claim
+  /** What the `settled` hook will see, when somebody listens. */
+  context?: DeliveryContext
+} & ({ readonly outcome: Outcome } | { readonly wait: number; readonly why: string } | { readonly hold: string })
 
 export interface AttemptOptions extends Carriers {
   readonly chain: Chain
@@ -55,7 +58,7 @@ export class Attempts {
     }
     // Whatever was left without an ending has not got anywhere.
     if (endings.length < parcels.reduce((n, parcel) => n + parcel.claims.length, 0)) addMissing(parcels, endings)
-    if (this.#observes) this.#observe(endings, contexts, signal)
+    if (this.#observes) addContexts(endings, contexts, signal)
     return endings
   }
 
@@ -109,23 +112,21 @@ export class Attempts {
     }
   }
 
-  #observe(
-    endings: readonly Ending[],
-    contexts: ReadonlyMap<Claim, DeliveryContext> | undefined,
-    signal: AbortSignal,
-  ): void {
-    for (const ending of endings)
-      if ('outcome' in ending) {
-        const ctx = contexts?.get(ending.claim) ?? new DeliveryContext(ending.claim, signal)
-        this.#o.chain.observe('settled', ending.outcome, ctx)
-      }
-  }
-
   #failed(error: unknown, claim: Claim | undefined): void {
     const { journal } = this.#o
     const cause = error instanceof Error ? (error.stack ?? error.message) : String(error)
     journal.event('error', { where: 'attempt', cause, id: claim?.id, site: claim?.site }, 'error')
   }
+}
+
+/** The context that the other hooks saw, whose slots `settled` may read. */
+const addContexts = (
+  endings: readonly Ending[],
+  contexts: ReadonlyMap<Claim, DeliveryContext> | undefined,
+  signal: AbortSignal,
+): void => {
+  for (const ending of endings)
+    if ('outcome' in ending) ending.context = contexts?.get(ending.claim) ?? new DeliveryContext(ending.claim, signal)
 }
 
 const plainWay = (

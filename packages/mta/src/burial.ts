@@ -63,6 +63,13 @@ export class Burial {
     this.#o.concluder.release(back, due, why)
   }
 
+  /** Return what an operator wants returned; none of it is tried. */
+  sendBack(site: Site): void {
+    const back: Held[] = []
+    this.#sort(site, () => back)
+    this.#o.concluder.sendBack(back)
+  }
+
   /** Take waiting claims out into the heaps that `heapOf` names; undefined leaves them. */
   #sort(site: Site, heapOf: (claim: Claim) => Held[] | undefined): void {
     for (const parcel of site.waiting.values()) {

@@ -1,8 +1,8 @@
 import type { Claim, Clock, Journal, Outcome, Queue, Random } from '@posthorn/contracts'
+import type { Announcer } from './announcer.ts'
 import type { Ending } from './attempt.ts'
-import { tellJournal } from './delivery-event.ts'
 import type { Idle } from './idle.ts'
-import { expired, judge } from './judge.ts'
+import { expired, judge, returned } from './judge.ts'
 import type { Judgement, When } from './judge.ts'
 import type { Action } from '@posthorn/dsn'
 import type { Parcel } from './parcel.ts'
@@ -15,6 +15,7 @@ export interface ConcluderOptions {
   readonly queue: Pick<Queue, 'release'>
   readonly settler: Settler
   readonly reporter: Reporter
+  readonly announcer: Announcer
   readonly clock: Clock
   readonly random: Random
   readonly journal: Journal
@@ -27,6 +28,8 @@ export interface ConcluderOptions {
 interface Held {
   readonly parcel: Parcel
   readonly claim: Claim
+  /** What is to be told of it when it is back in the queue. */
+  readonly judgement?: Judgement
 }
 
 /** Sees to it that what came of an attempt reaches the queue, the sender who is owed a word, and the journal. */
@@ -43,17 +46,19 @@ export class Concluder {
     const reported = new Map<Action, Judged[]>()
     for (const ending of endings) {
       const judgement = this.#judge(ending, when, stopped)
-      const { parcel } = ending
+      const { parcel, claim } = ending
+      if (ending.context !== undefined) judgement.context = ending.context
       if (judgement.fate.to === 'release') {
         const { due, why } = judgement.fate
         const group = released.get(why)
-        if (group === undefined) released.set(why, { due, held: [ending] })
-        else group.held.push(ending)
+        const held: Held = judgement.outcome === policy ? ending : { parcel, claim, judgement }
+        if (group === undefined) released.set(why, { due, held: [held] })
+        else group.held.push(held)
       } else if (judgement.report !== undefined) {
         const group = reported.get(judgement.report)
         if (group === undefined) reported.set(judgement.report, [{ parcel, judgement }])
         else group.push({ parcel, judgement })
-      } else this.#o.settler.add(settlementOf(judgement), () => this.#o.close(parcel))
+      } else this.#settle(parcel, judgement)
     }
     for (const [why, { due, held }] of released) this.release(held, due, why)
     for (const [action, group] of reported) this.#report(action, group)
@@ -66,35 +71,41 @@ export class Concluder {
 
   /** Return what has been tried before and has no time left, without another try: its site is known to be dead. */
   giveUp(held: readonly Held[], outcome: Outcome): void {
-    const groups = new Map<Parcel, Judged[]>()
+    this.#fail(held, claim => expired(claim, outcome))
+  }
+
+  /** Return what an operator wants returned. */
+  sendBack(held: readonly Held[]): void {
+    this.#fail(held, claim => returned(claim, claim.bounce ?? ''))
+  }
+
+  #fail(held: readonly Held[], judgementOf: (claim: Claim) => Judgement): void {
+    const reported: Judged[] = []
     for (const { parcel, claim } of held) {
-      const judgement = expired(claim, outcome)
-      tellJournal(this.#o.journal, judgement, undefined)
-      if (judgement.report === undefined) {
-        this.#o.settler.add(settlementOf(judgement), () => this.#o.close(parcel))
-        continue
-      }
-      const group = groups.get(parcel)
-      if (group === undefined) groups.set(parcel, [{ parcel, judgement }])
-      else group.push({ parcel, judgement })
+      const judgement = judgementOf(claim)
+      if (judgement.report === undefined) this.#settle(parcel, judgement)
+      else reported.push({ parcel, judgement })
     }
-    for (const group of groups.values()) this.#report('failed', group)
+    this.#report('failed', reported)
+  }
+
+  #settle(parcel: Parcel, judgement: Judgement): void {
+    this.#o.settler.add(settlementOf(judgement), settled => {
+      this.#o.close(parcel)
+      this.#o.announcer.tell(judgement, settled)
+    })
   }
 
   #judge(ending: Ending, when: When, stopped: boolean): Judgement {
-    const { journal, life, random } = this.#o
+    const { life, random } = this.#o
     const { claim } = ending
     if ('wait' in ending) return put(claim, { to: 'release', due: when.now + ending.wait, why: ending.why })
     if ('outcome' in ending) {
       if (stopped && ending.outcome.fate === 'deferred')
         return put(claim, { to: 'release', due: when.now, why: 'the dispatcher stopped' })
-      const judgement = judge(claim, ending.outcome, when, life, random)
-      tellJournal(journal, judgement, when)
-      return judgement
+      return judge(claim, ending.outcome, when, life, random)
     }
-    const held = put(claim, { to: 'held', why: ending.hold })
-    tellJournal(journal, held, undefined)
-    return held
+    return put(claim, { to: 'held', why: ending.hold })
   }
 
   /** One report for each sender: claims of one parcel share theirs, and a batch has several parcels. */
@@ -109,10 +120,11 @@ export class Concluder {
   }
 
   async #release(held: readonly Held[], due: number, why: string): Promise<void> {
-    const { queue, journal, close } = this.#o
+    const { queue, journal, close, announcer } = this.#o
     try {
       const leases = held.map(({ claim: { delivery, token } }) => ({ delivery, token }))
       await queue.release(leases, due, why)
+      for (const { judgement } of held) if (judgement !== undefined) announcer.tell(judgement, 'ok')
     } catch (error) {
       // Nobody renews them any more, so they lapse and are claimed again.
       journal.event('error', { where: 'release', cause: String(error), leases: held.length }, 'error')

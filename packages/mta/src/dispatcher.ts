@@ -1,4 +1,5 @@
 import type { Claim, Handoff, Owner, SiteKey } from '@posthorn/contracts'
+import { Announcer } from './announcer.ts'
 import { Attempts } from './attempt.ts'
 import { Claimer } from './claimer.ts'
 import { Concluder } from './concluder.ts'
@@ -10,6 +11,7 @@ import type { Parcel } from './parcel.ts'
 import { Reporter } from './reporter.ts'
 import { Runner } from './runner.ts'
 import { Settler } from './settler.ts'
+import type { Site } from './site.ts'
 import { Sites } from './sites.ts'
 import { Stock } from './stock.ts'
 
@@ -17,6 +19,9 @@ import { Stock } from './stock.ts'
 const parallelSettles = 4
 /** How long attempts that were told to stop, and then the store, have to come to an end. */
 const lastGraceMs = 5_000
+
+/** Where claims pass through that an operator wants returned, whatever site they were for. */
+const returnsKey = 'bounce:' as SiteKey
 
 /** One site as the dispatcher sees it now. */
 export interface SiteStats {
@@ -50,6 +55,8 @@ export interface Dispatcher extends Handoff {
   stop(): Promise<void>
   /** Try nothing of that site for `ms`. */
   pause(site: SiteKey, ms: number, why: string): Promise<void>
+  /** Give back what waits for that site, untried: an operator has suspended it. */
+  giveBack(site: SiteKey, why: string): void
   stats(): DispatcherStats
 }
 
@@ -87,8 +94,10 @@ class QueueDispatcher implements Dispatcher {
       this.#runner.nudge()
       this.#roomMade('stock')
     }
-    const reporter = new Reporter({ ...shared, hostname: o.hostname, prepareReport: o.prepareReport, close })
-    this.#concluder = new Concluder({ ...shared, reporter, close })
+    const announcer = new Announcer({ journal, chain: o.chain })
+    const told = { ...shared, announcer, close }
+    const reporter = new Reporter({ ...told, hostname: o.hostname, prepareReport: o.prepareReport })
+    this.#concluder = new Concluder({ ...told, reporter })
     this.#runner = new Runner({
       ...shared,
       settings,
@@ -152,6 +161,10 @@ class QueueDispatcher implements Dispatcher {
     await this.#runner.pause(this.#sites.get(key), this.#o.clock.wall() + ms, why)
   }
 
+  giveBack(key: SiteKey, why: string): void {
+    this.#runner.giveBackSite(key, why)
+  }
+
   drain(graceMs: number): Promise<void> {
     return (this.#draining ??= this.#drain(graceMs))
   }
@@ -185,11 +198,18 @@ class QueueDispatcher implements Dispatcher {
       this.#runner.giveBack('the dispatcher is draining')
       return
     }
+    let returns: Site | undefined
     for (const claim of claims) {
+      if (claim.bounce !== undefined) {
+        returns ??= this.#sites.get(returnsKey)
+        this.#stock.add(returns, claim, until)
+        continue
+      }
       const site = this.#sites.get(claim.site)
       this.#stock.add(site, claim, until)
       this.#runner.ready(site)
     }
+    if (returns !== undefined) this.#runner.sendBack(returns)
   }
 
   /** How many more claims may be held; none rather than a few, so that claims come in worthwhile numbers. */

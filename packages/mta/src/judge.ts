@@ -2,6 +2,7 @@ import type { Attempt, Claim, EventName, Fate, Outcome, Random } from '@posthorn
 import { isOwed } from './owed.ts'
 import type { Action } from '@posthorn/dsn'
 import { expiryOf } from './policy.ts'
+import type { DeliveryContext } from './outward.ts'
 import type { Lifetime } from './policy.ts'
 import { retryDelay } from './schedule.ts'
 
@@ -12,6 +13,10 @@ export interface Judgement {
   /** `release`: the lease is given back and nothing counts as tried. */
   readonly fate: Fate | { readonly to: 'release'; readonly due: number; readonly why: string }
   readonly attempt?: Attempt
+  /** Absent when nothing was tried just now. */
+  readonly when?: When
+  /** What the `settled` hook sees; absent when nobody listens. */
+  context?: DeliveryContext
   /** The report that the sender is owed. */
   readonly report?: Action
   readonly event: EventName
@@ -50,6 +55,7 @@ const succeeded = (
     outcome,
     fate: { to: fate },
     attempt: attemptOf(outcome, when),
+    when,
     ...(report === undefined ? undefined : { report }),
     event: `delivery.${fate}`,
     status: statusOf(outcome, '2.0.0'),
@@ -67,7 +73,7 @@ const failed = (
   claim,
   outcome,
   fate: { to: 'failed', why },
-  ...(when === undefined ? undefined : { attempt: attemptOf(outcome, when) }),
+  ...(when === undefined ? undefined : { attempt: attemptOf(outcome, when), when }),
   ...(isOwed('failed', claim) ? { report: 'failed' as const } : undefined),
   event,
   status,
@@ -82,6 +88,7 @@ const postponed = (claim: Claim, outcome: Outcome, when: When, life: Lifetime, r
       claim,
       outcome,
       fate: { to: 'release', due, why },
+      when,
       event: 'delivery.deferred',
       status: statusOf(outcome, '4.0.0'),
     }
@@ -97,6 +104,7 @@ const postponed = (claim: Claim, outcome: Outcome, when: When, life: Lifetime, r
     outcome,
     fate: { to: unknown ? 'unknown' : 'retry', due, why },
     attempt: attemptOf(outcome, when),
+    when,
     ...(late ? { report: 'delayed' as const } : undefined),
     event: unknown ? 'delivery.unknown' : 'delivery.deferred',
     status: statusOf(outcome, '4.0.0'),
@@ -106,6 +114,12 @@ const postponed = (claim: Claim, outcome: Outcome, when: When, life: Lifetime, r
 /** Give up on a delivery whose time is up. Without `when` nothing was tried just now; the caller has seen to it that something was before. */
 export const expired = (claim: Claim, outcome: Outcome, when?: When): Judgement =>
   failed(claim, outcome, when, expiredStatus, `time is up: ${reasonOf(outcome)}`, 'delivery.expired')
+
+/** What an operator wants returned, without an attempt. */
+export const returned = (claim: Claim, why: string): Judgement => {
+  const outcome: Outcome = { fate: 'failed', phase: 'local', cause: why }
+  return failed(claim, outcome, undefined, '5.0.0', why, 'delivery.bounced')
+}
 
 const statusOf = (outcome: Outcome, otherwise: string): string =>
   outcome.reply?.enhanced ??

@@ -1,6 +1,7 @@
 import type { Clock, Fate, Journal, Random, Settlement } from '@posthorn/contracts'
 import { buildReport, originalOf } from '@posthorn/dsn'
 import type { Action, ReportedRecipient } from '@posthorn/dsn'
+import type { Announcer } from './announcer.ts'
 import type { Judgement } from './judge.ts'
 import type { PrepareReport } from './options.ts'
 import { reportsTo } from './owed.ts'
@@ -19,6 +20,7 @@ export interface ReporterOptions {
   readonly life: Lifetime
   readonly hostname: string
   readonly prepareReport: PrepareReport
+  readonly announcer: Announcer
   readonly close: (parcel: Parcel) => void
 }
 /** A judgement and the parcel that its claim belongs to. */
@@ -47,6 +49,7 @@ export class Reporter {
       const [first, ...others] = rest
       const told: Extras = action === 'delayed' ? { warned: true } : {}
       if (first === undefined || (await this.#settle(first, { ...told, report })) === 'stale') continue
+      this.#tellReport(report, first.judgement)
       await Promise.all(others.map(judged => this.#settle(judged, told)))
       if (action === 'delayed') this.#tellDelayed(rest)
       return
@@ -109,8 +112,22 @@ export class Reporter {
     return new Promise(resolve => {
       this.#o.settler.add(settlementOf(judgement, extras), result => {
         this.#o.close(parcel)
+        this.#o.announcer.tell(judgement, result, extras.fate)
         resolve(result)
       })
+    })
+  }
+
+  /** A report is a message like any other, which came into the queue with what it reports. */
+  #tellReport({ id, message, body }: NonNullable<Settlement['report']>, { claim }: Judgement): void {
+    this.#o.journal.event('message.received', {
+      id,
+      origin: message.envelope.origin,
+      sender: message.envelope.returnPath?.wire ?? '',
+      recipients: message.recipients.length,
+      size: (message.head?.byteLength ?? 0) + body.byteLength,
+      about: claim.id,
+      held: message.held,
     })
   }
 

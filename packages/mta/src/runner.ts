@@ -76,6 +76,11 @@ export class Runner {
     this.#schedule()
   }
 
+  /** The site has mail that an operator wants returned: that is all it has. */
+  sendBack(site: Site): void {
+    this.#burial.sendBack(site)
+  }
+
   /** Something was settled: sites that wait for the store to keep up may go on. */
   nudge(): void {
     const { remote, local } = this.#o.sites
@@ -90,6 +95,12 @@ export class Runner {
       this.#scheduled = false
       this.#pump()
     })
+  }
+
+  /** Give back what waits for one site. */
+  giveBackSite(key: SiteKey, why: string): void {
+    const site = this.#o.sites.find(key)
+    if (site !== undefined) this.#burial.release(site, this.#o.clock.wall(), why)
   }
 
   /** Give back all that waits. */
