@@ -51,6 +51,8 @@ export interface Wire {
   secure(need: TlsNeed, signal?: AbortSignal): Promise<TlsFacts>
   /** As a server, the same (after the 220 to STARTTLS has been written). */
   secureServer(certificates: ServerTls, signal?: AbortSignal): Promise<TlsFacts>
+  /** What both ends of this TLS connection know and nobody else does: `tls-exporter` (RFC 9266 §2); undefined when there is none. */
+  channelBinding?(): Uint8Array | undefined
   /** Flush what was written, then end. */
   close(): void
   /** End at once. */

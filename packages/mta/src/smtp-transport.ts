@@ -1,5 +1,5 @@
 import type { Job, Outcome, Random, Resolver, Route, TlsNeed, Transport } from '@posthorn/contracts'
-import type { Mail, SmtpClient, Target } from '@posthorn/smtp-client'
+import type { Credentials, Mail, SmtpClient, Target } from '@posthorn/smtp-client'
 import { outgoingTls } from '@posthorn/tls-policy'
 import { hopsOf } from './hops.ts'
 import type { Hop, HopsOptions } from './hops.ts'
@@ -12,7 +12,7 @@ export interface SmtpTransportOptions {
   readonly self: { readonly names: readonly string[]; readonly addresses: readonly string[] }
   readonly random: Random
   /** The secret behind a credential's name in a route. */
-  readonly credentials?: (name: string) => { readonly user: string; readonly password: string } | undefined
+  readonly credentials?: (name: string) => Credentials | undefined
   /** What TLS towards a hop must achieve; `outgoingTls` when absent. */
   readonly tls?: (route: Route, names: readonly string[]) => TlsNeed
   /** Of mail exchangers; 25 when absent. */

@@ -1,6 +1,6 @@
 import { bodyOf } from '@posthorn/message'
 import type { Mailbox } from '@posthorn/address'
-import type { Clock, Journal, Network, Outcome } from '@posthorn/contracts'
+import type { Clock, Journal, Network, Outcome, Random } from '@posthorn/contracts'
 import type { ConversionPolicy } from './conversion.ts'
 import type { Conversation } from './conversation.ts'
 import { fitted } from './fitness.ts'
@@ -18,6 +18,8 @@ export interface ClientOptions {
   /** What we call ourselves in EHLO. */
   readonly hostname: string
   readonly limits?: Partial<ClientLimits>
+  /** For the nonces of SCRAM; the system's when absent. */
+  readonly random?: Pick<Random, 'bytes'>
   /** For peers without 8BITMIME or BINARYMIME; `unsigned` when absent. What is not converted fails with 5.6.3. */
   readonly convert?: ConversionPolicy
   readonly journal?: Journal

@@ -43,6 +43,10 @@ export class Conversation implements WireReader, Peer {
   get tls(): TlsFacts | undefined {
     return this.#wire.tls
   }
+  /** What SCRAM can be bound to: `tls-exporter` (RFC 9266 §2). */
+  get binding(): Uint8Array | undefined {
+    return this.#wire.channelBinding?.()
+  }
   get lost(): Lost | undefined {
     return this.#lost
   }

@@ -1,5 +1,6 @@
 export { createClient } from './client.ts'
 export type { ClientOptions, SmtpClient } from './client.ts'
+export type { Credentials, TokenSource } from './credentials.ts'
 export type { ConversionPolicy } from './conversion.ts'
 export { defaultLimits } from './limits.ts'
 export type { ClientLimits } from './limits.ts'

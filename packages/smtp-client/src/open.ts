@@ -1,5 +1,5 @@
 import { parseEhlo } from '@posthorn/smtp'
-import type { Clock, Network, Phase, Wire } from '@posthorn/contracts'
+import type { Clock, Network, Phase, Random, Wire } from '@posthorn/contracts'
 import { authenticate } from './auth.ts'
 import { Conversation, isLost, type Heard } from './conversation.ts'
 import { featuresOf, noFeatures } from './features.ts'
@@ -14,6 +14,7 @@ export interface OpenContext {
   /** What we call ourselves in EHLO. */
   readonly hostname: string
   readonly limits: ClientLimits
+  readonly random?: Pick<Random, 'bytes'>
 }
 /** A conversation ready for MAIL, or why there is none. */
 export type Opened =
@@ -132,7 +133,7 @@ const converse = async (
     (await banner(c, o)) ??
     (await hello(c, to, o)) ??
     (to.implicitTls === true ? undefined : await startTls(c, to, o, signal)) ??
-    (await authenticate(c, to, o.limits))
+    (await authenticate(c, to, { limits: o.limits, random: o.random, signal }))
   )
 }
 

@@ -1,4 +1,5 @@
 import type { TlsNeed } from '@posthorn/contracts'
+import type { Credentials } from './credentials.ts'
 
 /** Where to send: one address, and on what terms. The same object for many messages is cheaper than many equal ones. */
 export interface Target {
@@ -12,7 +13,7 @@ export interface Target {
   readonly tls: TlsNeed
   /** TLS from the first byte (RFC 8314). */
   readonly implicitTls?: boolean
-  readonly credentials?: { readonly user: string; readonly password: string }
+  readonly credentials?: Credentials
   /** Let the credentials go in clear; for peers on this machine. */
   readonly authInClear?: boolean
   /** The local address to send from. */
@@ -24,6 +25,16 @@ export interface Target {
 export const nameOf = (to: Target, ip: string | undefined = to.ip): string => {
   if (to.path !== undefined) return `${to.host}[${to.path}]`
   return ip === undefined || ip === to.host ? `${to.host}:${to.port}` : `${to.host}[${ip}]:${to.port}`
+}
+
+/** Sources of tokens are told apart by who they are: what they say changes. */
+const sources = new WeakMap<object, number>()
+let sourceCount = 0
+const secretOf = (credentials: Credentials): readonly (string | number)[] => {
+  if ('password' in credentials) return [credentials.user, credentials.password]
+  const id = sources.get(credentials.tokens) ?? ++sourceCount
+  sources.set(credentials.tokens, id)
+  return [credentials.user, id]
 }
 
 const keys = new WeakMap<Target, string>()
@@ -40,7 +51,7 @@ export const keyOf = (to: Target): string => {
     to.implicitTls === true,
     [tls.level, tls.because, tls.names, tls.ca],
     tls.tlsa?.map(r => [r.usage, r.selector, r.matching, Buffer.from(r.data).toString('hex')]),
-    to.credentials && [to.credentials.user, to.credentials.password, to.authInClear],
+    to.credentials && [...secretOf(to.credentials), to.authInClear],
   ])
   keys.set(to, key)
   return key

@@ -41,6 +41,23 @@ describe('a configuration', () => {
     expect(problems({ hostname: 'x.test', outbound: { smarthost } })).toContain('outbound.smarthost.tls: ')
   })
 
+  test('takes tokens in place of a password, not beside it, and from an https endpoint only', () => {
+    const oauth2 = { tokenUrl: 'https://login.test/token', clientId: 'c', refreshToken: { env: 'R' } }
+    const check = (o: object): string =>
+      problems({
+        hostname: 'x.test',
+        outbound: { smarthost: { host: 'relay.test', user: 'u', auth: { oauth2 }, ...o } },
+      })
+    expect(check({})).toBe('')
+    expect(check({ password: { env: 'P' } })).toContain('password and auth.oauth2 exclude each other')
+    expect(check({ user: undefined })).toContain('outbound.smarthost.user: ')
+    expect(check({ auth: 'password' })).toContain('user and password go together')
+    expect(check({ auth: { oauth2: { ...oauth2, tokenUrl: 'http://login.test/' } } })).toContain(
+      'outbound.smarthost.auth.oauth2.tokenUrl: is not an https URL',
+    )
+    expect(check({ auth: { oauth2: { ...oauth2, refreshToken: 'secret' } } })).toContain('refreshToken')
+  })
+
   test('refuses an alias in a domain that is not ours', () => {
     expect(problems({ hostname: 'x.test', domains: ['x.test'], aliases: { 'a@y.test': 'b' } })).toContain(
       'aliases.a@y.test: ',

@@ -90,8 +90,12 @@ const contradictions = (c: Config): readonly ConfigProblem[] => {
   const problems: ConfigProblem[] = []
   const wrong = (path: string, message: string): void => void problems.push({ path, message })
   if (typeof c.outbound === 'object') {
-    const { user, password, tls } = c.outbound.smarthost
-    if ((user === undefined) !== (password === undefined)) wrong('outbound.smarthost', 'user and password go together')
+    const { user, password, auth, tls } = c.outbound.smarthost
+    const tokens = typeof auth === 'object'
+    if (tokens && password !== undefined) wrong('outbound.smarthost', 'password and auth.oauth2 exclude each other')
+    else if (tokens && user === undefined) wrong('outbound.smarthost.user', 'is needed with auth.oauth2')
+    else if (!tokens && (user === undefined) !== (password === undefined))
+      wrong('outbound.smarthost', 'user and password go together')
     if (user !== undefined && tls !== undefined && tls !== 'verify')
       wrong(
         'outbound.smarthost.tls',

@@ -9,7 +9,7 @@ import { createClient, type SmtpClient } from '@posthorn/smtp-client'
 import type { Directories } from './directories.ts'
 import type { Environment } from './environment.ts'
 import type { Config } from './schema.ts'
-import { readSecret } from './secret.ts'
+import { credentialsOf } from './smarthost-login.ts'
 import { StackError } from './stack-error.ts'
 
 /** Every way a message can leave the queue. */
@@ -42,11 +42,8 @@ export const createOutbound = (
   const { clock, random, network, resolver, journal } = env
   const { hostname } = config
   const smarthost = typeof config.outbound === 'object' ? config.outbound.smarthost : undefined
-  const login =
-    smarthost?.user === undefined || smarthost.password === undefined
-      ? undefined
-      : { user: smarthost.user, password: readSecret('outbound.smarthost.password', smarthost.password) }
-  const client = createClient({ network, clock, hostname, journal, convert: config.conversion })
+  const login = smarthost === undefined ? undefined : credentialsOf(smarthost, clock)
+  const client = createClient({ network, clock, hostname, journal, random, convert: config.conversion })
   const smtp = createSmtpTransport({
     client,
     resolver,

@@ -6,7 +6,7 @@ import { fileCertificates } from '@posthorn/tls-policy'
 import { directories } from './directories.ts'
 import { mailboxOptions, usersWithout } from './local-mailboxes.ts'
 import type { Config } from './schema.ts'
-import { readSecret } from './secret.ts'
+import { smarthostLogin } from './smarthost-login.ts'
 import { explained } from './stack-error.ts'
 
 /**
@@ -14,8 +14,7 @@ import { explained } from './stack-error.ts'
  * ConfigError or StackError for what would keep a stack from starting; answers a line for each thing that starts and can't be meant.
  */
 export const preflight = async (config: Config, state: string = config.state): Promise<readonly string[]> => {
-  const password = typeof config.outbound === 'object' ? config.outbound.smarthost.password : undefined
-  if (password !== undefined) readSecret('outbound.smarthost.password', password)
+  if (typeof config.outbound === 'object') smarthostLogin(config.outbound.smarthost)
   const { tls } = config
   if (tls !== undefined) (await explained('the certificate', () => fileCertificates({ default: tls, clock }))).close()
   const users = await explained('', () => openUsers(join(directories(state).state, config.users), { clock, random }))

@@ -47,6 +47,26 @@ const secret = z.union([
   z.strictObject({ env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not the name of an environment variable') }),
 ])
 
+const isSafeUrl = (text: string): boolean => {
+  const url = URL.parse(text)
+  return (
+    url?.protocol === 'https:' || (url?.protocol === 'http:' && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname))
+  )
+}
+const auth = z.union([
+  z.literal('password'),
+  z.strictObject({
+    /** Tokens instead of a password, for OAUTHBEARER and XOAUTH2. */
+    oauth2: z.strictObject({
+      tokenUrl: z.string().refine(isSafeUrl, { error: 'is not an https URL' }),
+      clientId: z.string().min(1),
+      clientSecret: secret.optional(),
+      refreshToken: secret,
+      scope: z.string().optional(),
+    }),
+  }),
+])
+
 const nextHop = z.strictObject({
   host: z.string().min(1),
   port: port.default(25),
@@ -55,6 +75,7 @@ const nextHop = z.strictObject({
   user: z.string().optional(),
   /** From a file or the environment, so that the configuration can be shown to others. */
   password: secret.optional(),
+  auth: auth.optional(),
 })
 
 const isPlugin = (x: unknown): x is Plugin =>
@@ -163,3 +184,5 @@ export type ConfigInput = z.input<typeof schema>
 /** The configuration with defaults filled in, durations in ms and sizes in octets. */
 export type Config = z.output<typeof schema>
 export type ServiceName = (typeof serviceNames)[number]
+/** A server that takes what we do not deliver ourselves. */
+export type NextHop = z.output<typeof nextHop>

@@ -46,6 +46,20 @@ const end = ({ client, server }: Meeting): void => {
 }
 
 describe.each(['tcp', 'memory'] as const)('TLS over %s', kind => {
+  test('both ends can be bound to the same secret of the connection, another each time (RFC 9266 §2)', async () => {
+    const meetings = [
+      await meet(kind, serve(mx), need('encrypt')),
+      await meet(kind, serve(mx), need('encrypt')),
+    ] as const
+    const [one, other] = meetings.map(m => [m.client.channelBinding?.(), m.server.channelBinding?.()])
+    expect(one?.[0]).toHaveLength(32)
+    expect(one?.[0]).toEqual(one?.[1])
+    expect(one?.[0]).not.toEqual(other?.[0])
+    for (const meeting of meetings) end(meeting)
+    const [near] = await streams[kind]()
+    expect(wireOf(near).channelBinding?.()).toBeUndefined()
+    near.destroy()
+  })
   test('a server that is ready long before the client begins is met all the same', async () => {
     const [near, far] = await streams[kind]()
     const [client, server] = [wireOf(near), wireOf(far)]

@@ -129,6 +129,13 @@ class SocketWire implements Wire {
     return new Promise(resolve => this.#waiting.push(resolve))
   }
 
+  channelBinding(): Uint8Array | undefined {
+    const stream = this.#stream as Partial<TLSSocket>
+    // Before TLS 1.3 the exporter binds nothing without the extended master secret (RFC 9266 §3), and Node does not tell of it.
+    if (this.tls?.version !== 'TLSv1.3' || stream.exportKeyingMaterial === undefined) return undefined
+    return stream.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))
+  }
+
   async secure(need: TlsNeed, signal?: AbortSignal): Promise<TlsFacts> {
     const under = this.#stream
     const socket = await this.#handshake(() => clientTlsSocket(under, need, this.#ca), 'secureConnect', signal)

@@ -33,6 +33,8 @@ export interface ScriptedPeer {
   reset(message?: string): void
   /** Resolves when the client has closed or aborted. */
   left(): Promise<void>
+  /** What SCRAM can be bound to, once there is TLS. */
+  binding: Uint8Array | undefined
   /** How TLS asked for by the client ends: facts, or the reason why not, or never. At first every handshake satisfies. */
   handshake: (need: TlsNeed) => Partial<TlsFacts> | Error | 'never'
 }
@@ -51,6 +53,7 @@ class Connection implements Wire, ScriptedPeer {
   readonly needs: TlsNeed[] = []
   tls: TlsFacts | undefined
   handshake: ScriptedPeer['handshake'] = () => satisfied
+  binding: Uint8Array | undefined
   gone = false
   #reader: WireReader | undefined
   #paused = true
@@ -107,6 +110,9 @@ class Connection implements Wire, ScriptedPeer {
       if (signal?.aborted === true) resolve()
       else signal?.addEventListener('abort', () => resolve(), { once: true })
     })
+  }
+  channelBinding(): Uint8Array | undefined {
+    return this.tls === undefined ? undefined : this.binding
   }
   secureServer(): Promise<TlsFacts> {
     return Promise.reject(new Error('a scripted peer is no client'))

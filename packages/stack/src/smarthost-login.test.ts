@@ -1,0 +1,29 @@
+import { afterEach, expect, test, vi } from 'vitest'
+import { manualClock } from '@posthorn/testkit'
+import { credentialsOf, smarthostLogin } from './smarthost-login.ts'
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+const hop = { host: 'relay.test', port: 587 }
+const oauth2 = { tokenUrl: 'https://login.test/', clientId: 'c', refreshToken: { env: 'PH_R' } }
+
+test('the secrets of a smarthost come from the environment, and a missing one is named', () => {
+  const auth = { oauth2: { ...oauth2, clientSecret: { env: 'PH_S' } } }
+  vi.stubEnv('PH_R', 'r1')
+  expect(() => smarthostLogin({ ...hop, user: 'u', auth })).toThrow(
+    'outbound.smarthost.auth.oauth2.clientSecret: the environment has no PH_S',
+  )
+  vi.stubEnv('PH_S', 's1')
+  expect(smarthostLogin({ ...hop, user: 'u', auth })).toEqual({
+    user: 'u',
+    oauth2: { tokenUrl: 'https://login.test/', clientId: 'c', clientSecret: 's1', refreshToken: 'r1' },
+  })
+})
+test('the client gets a password, a source of tokens, or nothing', () => {
+  const clock = manualClock()
+  vi.stubEnv('PH_R', 'r1')
+  expect(credentialsOf(hop, clock)).toBeUndefined()
+  expect(credentialsOf({ ...hop, user: 'u', password: { env: 'PH_R' } }, clock)).toEqual({ user: 'u', password: 'r1' })
+  expect(credentialsOf({ ...hop, user: 'u', auth: { oauth2 } }, clock)).toMatchObject({ user: 'u', tokens: {} })
+})
