@@ -1,4 +1,5 @@
 import type { Mailbox } from '@posthorn/address'
+import type { PeerCertificate } from './network.ts'
 
 /** Who logged in. */
 export interface Identity {
@@ -11,8 +12,19 @@ export interface Authenticator {
   password(user: string, password: string, signal: AbortSignal): Promise<Identity | undefined>
   /** The verifier for SCRAM-SHA-256 (RFC 5802 §3), when the user has one. */
   scram?(user: string, signal: AbortSignal): Promise<ScramVerifier | undefined>
+  /** What new verifiers have, and so what a user who does not exist is shown; 16,384 when absent. */
+  readonly scramIterations?: number
+  /** An OAuth 2.0 bearer token (RFC 6750), as XOAUTH2 and OAUTHBEARER bring it (RFC 7628). */
+  token?(user: string, token: string, signal: AbortSignal): Promise<Identity | undefined>
+  /**
+   * A certificate that the client has proved to own, for EXTERNAL (RFC 4422 §A). `user` is whom it wants to be, `''` where the certificate
+   * alone is to say. Whether its issuer is trusted is in it, and to be judged here.
+   */
+  certificate?(user: string, certificate: PeerCertificate, signal: AbortSignal): Promise<Identity | undefined>
 }
 export interface ScramVerifier {
+  /** The canonical name of whose it is; as it was asked for when absent. */
+  readonly user?: string
   readonly salt: Uint8Array
   readonly iterations: number
   readonly storedKey: Uint8Array

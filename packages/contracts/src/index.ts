@@ -4,6 +4,7 @@ export type {
   CertificatePair,
   Endpoint,
   Network,
+  PeerCertificate,
   ServerTls,
   TlsFacts,
   Wire,

@@ -16,6 +16,22 @@ export interface TlsFacts {
   readonly why?: string
   readonly alpn?: string
   readonly sni?: string
+  /** Of a client that was asked for one and has one. */
+  readonly peerCertificate?: PeerCertificate
+}
+
+/** Whose key a peer has proved to hold. */
+export interface PeerCertificate {
+  /** It leads to an authority that we trust for this, and is in force. */
+  readonly trusted: boolean
+  /** Why it does not. */
+  readonly why?: string
+  /** The common name of its subject. */
+  readonly commonName?: string
+  /** Its alternative names, such as `DNS:client.example` and `email:ann@example.org`. */
+  readonly names: readonly string[]
+  /** SHA-256 of all of it, in lower-case hexadecimal. */
+  readonly fingerprint: string
 }
 
 /** Who is told of what arrives on a wire. Called synchronously; must not throw. */
@@ -64,6 +80,11 @@ export interface ServerTls {
   /** An opaque `tls.SecureContext` maker keyed by SNI lives behind this; see `@posthorn/tls-policy`. */
   readonly certificates: Certificates
   readonly alpn?: readonly string[]
+  /** Ask clients for a certificate; a client without one is served too. */
+  readonly clientCertificates?: {
+    /** Who vouches for them (PEM); the system's authorities when absent. */
+    readonly ca?: readonly string[]
+  }
 }
 
 export interface CertificatePair {

@@ -160,9 +160,11 @@ export const openUsers = async (file: string, o: UsersOptions): Promise<Users> =
     },
     scram: async (user, signal): Promise<ScramVerifier | undefined> => {
       signal.throwIfAborted()
-      const line = find(user)?.record.scram
-      return line === undefined ? undefined : parseVerifier(line)
+      const found = find(user)
+      const verifier = found?.record.scram === undefined ? undefined : parseVerifier(found.record.scram)
+      return verifier && { ...verifier, user: found?.user.name ?? user }
     },
+    scramIterations: iterations,
     maySendAs: (user, address) => find(user)?.rights.includes(address) ?? false,
     add: async user => {
       const name = nameOrThrow(user.name)

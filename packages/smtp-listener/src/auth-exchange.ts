@@ -10,21 +10,22 @@ import {
   mechanismUnknown,
 } from '@posthorn/reply'
 import { isStop, stopReply } from '@posthorn/plugin'
-import type { Awaitable, Identity } from '@posthorn/contracts'
+import type { Authenticator, Awaitable, Identity, PeerCertificate, ScramVerifier } from '@posthorn/contracts'
 import type { Reject, Reply } from '@posthorn/reply'
 import type { Command } from '@posthorn/smtp'
 import { andThen } from './awaitable.ts'
-import { mechanismsOf } from './keywords.ts'
-import { decodeBase64, saslMechanisms } from './sasl.ts'
+import { mechanismsNow } from './keywords.ts'
+import { saslMechanisms } from './sasl/mechanisms.ts'
+import { base64, decodeBase64 } from './sasl/text.ts'
 import type { Input } from './input.ts'
-import type { SaslStep } from './sasl.ts'
+import type { SaslContext, SaslQuestion, SaslStep } from './sasl/step.ts'
 import type { Session } from './session.ts'
 import type { Said, Stage } from './stage.ts'
 
 type Auth = Extract<Command, { verb: 'AUTH' }>
 
 /** One AUTH from its command to its outcome (RFC 4954 §4). Responses and passwords are in no event and no trace. */
-class AuthExchange implements Stage {
+class AuthExchange implements Stage, SaslContext {
   readonly #session: Session
   readonly #mechanism: string
   #step: SaslStep | undefined
@@ -42,14 +43,39 @@ class AuthExchange implements Stage {
     this.#step = undefined
   }
 
+  // What mechanisms may know
+
+  get #offered(): readonly string[] {
+    return mechanismsNow(this.#session.desk.service, this.#session.standing)
+  }
+  nonce(): string {
+    return base64(this.#session.desk.random.bytes(24))
+  }
+  binding(): Uint8Array | undefined {
+    return this.#session.binding()
+  }
+  get bindingOffered(): boolean {
+    return this.#offered.some(name => saslMechanisms.get(name)?.needs === 'binding')
+  }
+  decoy(user: string): ScramVerifier {
+    return this.#session.desk.decoy(user)
+  }
+  get certificate(): PeerCertificate | undefined {
+    return this.#session.hello.tls?.peerCertificate
+  }
+
+  // The exchange
+
   begin(initial: string | undefined): Awaitable<Said> {
     const mechanism = saslMechanisms.get(this.#mechanism)
-    if (mechanism === undefined || !mechanismsOf(this.#session.desk.service).includes(this.#mechanism))
+    if (mechanism === undefined || !this.#offered.includes(this.#mechanism))
       return this.#session.error(mechanismUnknown)
-    if (initial === undefined) return this.#take(mechanism(undefined))
+    if (initial === undefined) return this.#take(mechanism.start(undefined, this))
     // "=" is an initial response that is there and empty (RFC 4954 §4).
     const response = initial === '=' ? empty : decodeBase64(initial)
-    return response === undefined ? this.#refused(badAuthenticationResponse) : this.#take(mechanism(response))
+    return response === undefined
+      ? this.#refused(badAuthenticationResponse)
+      : this.#take(mechanism.start(response, this))
   }
   read(input: Input): Awaitable<Said> | undefined {
     const line = input.line()
@@ -61,7 +87,7 @@ class AuthExchange implements Stage {
       return this.#session.concluded(this.#session.faultyLine(line.fault))
     }
     const step = this.#step
-    if (line.text === '*' || step === undefined || !('next' in step)) return this.#refused(authenticationCancelled)
+    if (line.text === '*' || step === undefined || !('challenge' in step)) return this.#refused(authenticationCancelled)
     const response = decodeBase64(line.text)
     return response === undefined ? this.#refused(badAuthenticationResponse) : this.#take(step.next(response))
   }
@@ -74,9 +100,9 @@ class AuthExchange implements Stage {
       return challenge(step.challenge)
     }
     if ('denied' in step) return this.#conclude(step.denied, undefined)
-    const { user, password } = step
-    return this.#check(user, password).then(
-      identity => this.#conclude(user, identity),
+    if ('identity' in step) return this.#conclude(step.identity.user, step.identity)
+    return this.#ask(step).then(
+      next => this.#take(next),
       (error: unknown) => {
         this.#session.broken(error)
         return this.#end(authenticationFailure)
@@ -84,7 +110,7 @@ class AuthExchange implements Stage {
     )
   }
   /** The authenticator has its time; a client that leaves aborts it. */
-  async #check(user: string, password: string): Promise<Identity | undefined> {
+  async #ask(question: SaslQuestion): Promise<SaslStep> {
     const { service, clock, limits } = this.#session.desk
     const deadline = clock.deadline(limits.authMs, this.#session.connection.signal)
     const { signal } = deadline
@@ -92,7 +118,7 @@ class AuthExchange implements Stage {
       signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
     })
     try {
-      return await Promise.race([service.authenticator?.password(user, password, signal), late])
+      return await Promise.race([answer(question, service.authenticator, signal), late])
     } finally {
       deadline.clear()
     }
@@ -131,6 +157,19 @@ class AuthExchange implements Stage {
   }
 }
 const empty = new Uint8Array(0)
+
+const answer = async (
+  question: SaslQuestion,
+  authenticator: Authenticator | undefined,
+  signal: AbortSignal,
+): Promise<SaslStep> => {
+  const { user } = question
+  if (question.ask === 'verifier') return question.next(await authenticator?.scram?.(user, signal))
+  if (question.ask === 'token') return question.next(await authenticator?.token?.(user, question.token, signal))
+  if (question.ask === 'certificate')
+    return question.next(await authenticator?.certificate?.(user, question.certificate, signal))
+  return question.next(await authenticator?.password(user, question.password, signal))
+}
 
 /** AUTH. */
 export const beginAuth = (session: Session, { mechanism, initial }: Auth): Awaitable<Said> =>

@@ -1,13 +1,17 @@
 import { ehlo } from '@posthorn/reply'
 import { parseDomain } from '@posthorn/address'
-import type { Clock, Journal, Random } from '@posthorn/contracts'
+import type { Clock, Journal, Random, ScramVerifier } from '@posthorn/contracts'
 import type { Domain } from '@posthorn/address'
-import { keywords, mechanismsOf } from './keywords.ts'
+import { keywords } from './keywords.ts'
 import { defaultLimits } from './limits.ts'
-import { saslMechanisms } from './sasl.ts'
+import { decoys } from './sasl/decoy.ts'
+import { saslMechanisms } from './sasl/mechanisms.ts'
 import type { Standing } from './keywords.ts'
 import type { Limits } from './limits.ts'
 import type { ListenerDependencies, Service } from './service.ts'
+
+/** Of SCRAM, as `@posthorn/msa` has it. */
+const ITERATIONS = 16_384
 
 /** What all sessions of a listener share. */
 export class Desk {
@@ -18,14 +22,20 @@ export class Desk {
   readonly journal: Journal
   /** Ours, for `RCPT TO:<Postmaster>`. */
   readonly domain: Domain
+  /** What SCRAM shows of a user that is not there. */
+  readonly decoy: (user: string) => ScramVerifier
   readonly #greetings = new Map<string, Greeting>()
 
-  /** Throws RangeError when the host name is no domain, a mechanism does not exist or implicit TLS has no certificate. */
+  /** Throws RangeError when the host name is no domain, a mechanism does not exist or cannot work, or implicit TLS has no certificate. */
   constructor(service: Service, deps: ListenerDependencies) {
     const domain = parseDomain(service.hostname)
     if (domain === undefined) throw new RangeError(`not a host name: ${JSON.stringify(service.hostname)}`)
-    const unknown = mechanismsOf(service).find(name => !saslMechanisms.has(name))
-    if (unknown !== undefined) throw new RangeError(`no SASL mechanism of that name: ${JSON.stringify(unknown)}`)
+    for (const name of service.mechanisms ?? []) {
+      const mechanism = saslMechanisms.get(name)
+      if (mechanism === undefined) throw new RangeError(`no SASL mechanism of that name: ${JSON.stringify(name)}`)
+      if (service.authenticator !== undefined && service.authenticator[mechanism.by] === undefined)
+        throw new RangeError(`the authenticator of service ${service.name} cannot work with ${name}`)
+    }
     if (service.implicitTls === true && service.tls === undefined)
       throw new RangeError(`service ${service.name} has implicit TLS and no certificate`)
     this.service = service
@@ -34,11 +44,13 @@ export class Desk {
     this.random = deps.random
     this.journal = deps.journal
     this.domain = domain
+    this.decoy = decoys(deps.random.bytes(32), service.authenticator?.scramIterations ?? ITERATIONS)
   }
 
-  /** The answer to EHLO and what it offers; there are four at most, made once. */
+  /** The answer to EHLO and what it offers; there are sixteen at most, made once. */
   greeting(standing: Standing): Greeting {
-    const key = `${standing.secure}${standing.authenticated}`
+    const { secure, authenticated, binding, certificate } = standing
+    const key = `${secure}${authenticated}${binding}${certificate}`
     const known = this.#greetings.get(key)
     if (known !== undefined) return known
     const lines = keywords(this.service, this.limits, standing)

@@ -26,10 +26,7 @@ export const greet = (session: Session, { verb }: HelloCommand, context: HelloCo
     session.offered = nothing
     return helo(session.desk.service.hostname)
   }
-  const { text, offered } = session.desk.greeting({
-    secure: session.secure,
-    authenticated: session.user !== undefined,
-  })
+  const { text, offered } = session.desk.greeting(session.standing)
   session.offered = offered
   return text
 }

@@ -92,7 +92,7 @@ class Doorway implements Listener {
 }
 
 /**
- * A listening service, not yet listening. Throws RangeError when the host name is no domain, a mechanism does not exist or
+ * A listening service, not yet listening. Throws RangeError when the host name is no domain, a mechanism does not exist or cannot work, or
  * implicit TLS has no certificate.
  */
 export const createListener = (service: Service, deps: ListenerDependencies): Listener => new Doorway(service, deps)

@@ -16,7 +16,10 @@ export interface Service {
   readonly limits?: Partial<Limits>
   /** AUTH is offered only where this is. */
   readonly authenticator?: Authenticator
-  /** SASL mechanisms to offer, in order; PLAIN and LOGIN when absent. */
+  /**
+   * SASL mechanisms to offer, in order; when absent all that the authenticator can work with: PLAIN and LOGIN, SCRAM-SHA-256 and its -PLUS,
+   * OAUTHBEARER and XOAUTH2, EXTERNAL. Those that need a client's certificate or channel binding are offered where there is one.
+   */
   readonly mechanisms?: readonly string[]
   /** STARTTLS is offered only where this is. */
   readonly tls?: ServerTls

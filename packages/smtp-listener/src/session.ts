@@ -28,6 +28,7 @@ import { perform, verbs } from './verbs.ts'
 import type { Desk } from './desk.ts'
 import type { Envelope } from './envelope.ts'
 import type { Input, LineFault } from './input.ts'
+import type { Standing } from './keywords.ts'
 import type { Said, Stage } from './stage.ts'
 import type { Speaker } from './turns.ts'
 
@@ -79,6 +80,20 @@ export class Session implements Speaker {
   }
   get engaged(): boolean {
     return this.#stage !== undefined || this.envelope?.chunked !== undefined
+  }
+  /** What it may be offered. */
+  get standing(): Standing {
+    const { tls } = this.hello
+    return {
+      secure: this.secure,
+      authenticated: this.user !== undefined,
+      binding: tls?.version === 'TLSv1.3' && this.#wire.channelBinding !== undefined,
+      certificate: tls?.peerCertificate !== undefined,
+    }
+  }
+  /** The `tls-exporter` channel binding (RFC 9266 §2). */
+  binding(): Uint8Array | undefined {
+    return this.#wire.channelBinding?.()
   }
   event(name: EventName, fields: Fields, level: Level = 'info'): void {
     const { service, session, ip } = this.connection

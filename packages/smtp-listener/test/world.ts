@@ -15,6 +15,12 @@ import type { Disposition, Intake, Journal, Reception, ServerTls, Transaction, W
 
 const fixture = (name: string): string => readFileSync(new URL(`fixtures/${name}`, import.meta.url), 'utf8')
 
+/** Key and certificate of a client called `ann`; those of the stranger are signed by somebody else. */
+export const clientPair = (whose: 'ann' | 'stranger'): { readonly cert: string; readonly key: string } => ({
+  cert: fixture(`${whose}.crt`),
+  key: fixture(`${whose}.key`),
+})
+
 /** A certificate for mx.example.org that nobody trusts. */
 export const testTls: ServerTls = {
   certificates: {
@@ -397,6 +403,12 @@ export class Client implements Subject {
     if (name === 'tls') return this.secure()
     if (name === 'end') return this.end()
     throw new Error(`no event ${name}`)
+  }
+  /** The channel binding of its TLS (RFC 9266). */
+  channelBinding(): Uint8Array {
+    const key = this.#wire.channelBinding?.()
+    if (key === undefined) throw new Error('no TLS to export a key of')
+    return key
   }
   /** Put TLS under it, as a client. */
   async secure(): Promise<void> {

@@ -24,6 +24,7 @@ const contextsOf = (tls: ServerTls): Contexts => {
   if (known !== undefined) return known
   const cache = new Map<string, { readonly keyPem: string; readonly context: SecureContext }>()
   tls.certificates.onChange(() => cache.clear())
+  const ca = tls.clientCertificates?.ca
   const sessionIdContext = randomBytes(16).toString('hex')
   const contextOf = (pair: CertificatePair): SecureContext => {
     const cached = cache.get(pair.certPem)
@@ -34,6 +35,7 @@ const contextsOf = (tls: ServerTls): Contexts => {
       key: pair.keyPem,
       minVersion: 'TLSv1.2',
       sessionIdContext,
+      ...(ca === undefined ? {} : { ca: [...ca] }),
     })
     cache.set(pair.certPem, { keyPem: pair.keyPem, context })
     return context
@@ -54,7 +56,7 @@ export const serverTlsSocket = (stream: Duplex, tls: ServerTls): TLSSocket => {
   const contexts = contextsOf(tls)
   return new TLSSocket(stream, {
     isServer: true,
-    requestCert: false,
+    requestCert: tls.clientCertificates !== undefined,
     rejectUnauthorized: false,
     secureContext: contexts.forName(undefined),
     ALPNProtocols: [...(tls.alpn ?? OUR_PROTOCOLS)],

@@ -1,7 +1,8 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import type { Endpoint, ServerTls, TlsFacts, TlsNeed, Wire, WireReader } from '@posthorn/contracts'
+import type { Endpoint, PeerCertificate, ServerTls, TlsFacts, TlsNeed, Wire, WireReader } from '@posthorn/contracts'
+import { clientCertificate } from './client-certificate.ts'
 import { clientTlsSocket, peerFault } from './client-tls.ts'
 import { cleanServerName, serverTlsSocket } from './server-tls.ts'
 
@@ -149,9 +150,9 @@ class SocketWire implements Wire {
   async secureServer(certificates: ServerTls, signal?: AbortSignal): Promise<TlsFacts> {
     const under = this.#stream
     const socket = await this.#handshake(() => serverTlsSocket(under, certificates), 'secure', signal)
-    return this.#secured(socket, undefined)
+    return this.#secured(socket, undefined, certificates.clientCertificates && clientCertificate(socket))
   }
-  #secured(socket: TLSSocket, why: string | undefined): TlsFacts {
+  #secured(socket: TLSSocket, why: string | undefined, peerCertificate?: PeerCertificate): TlsFacts {
     const sni = cleanServerName((socket as { servername?: string | false | null }).servername)
     this.tls = {
       version: socket.getProtocol() ?? 'unknown',
@@ -160,6 +161,7 @@ class SocketWire implements Wire {
       ...(why === undefined ? {} : { why }),
       ...(typeof socket.alpnProtocol === 'string' ? { alpn: socket.alpnProtocol } : {}),
       ...(sni === undefined ? {} : { sni }),
+      ...(peerCertificate === undefined ? {} : { peerCertificate }),
     }
     return this.tls
   }
