@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -19,8 +19,16 @@ interface Door {
 }
 
 const posthorn = (dir: string): readonly string[] => ['start', '--json', '--any-port', '--state', dir]
-const ofSite = join(import.meta.dirname, 'relay.config.ts')
-const site = (dir: string): readonly string[] => ['start', '--json', '--state', dir, '--config', ofSite]
+const port0 = `{ host: '127.0.0.1', port: 0 }`
+const ofSite = `export default {
+  hostname: 'mx.example.org', domains: ['example.org'], mailboxes: ['me'],
+  listeners: { mx: ${port0}, submission: false, submissions: false, lmtp: ${port0} },
+}`
+const site = (dir: string): readonly string[] => {
+  const config = join(dir, '../posthorn.config.ts')
+  writeFileSync(config, ofSite)
+  return ['start', '--json', '--state', dir, '--config', config]
+}
 const doors: readonly Door[] = [
   { name: 'development mode', listener: 'mx', ours: 'posthorn.test', app: 'posthorn', args: posthorn },
   { name: 'development mode', listener: 'lmtp', ours: 'posthorn.test', app: 'posthorn', args: posthorn },

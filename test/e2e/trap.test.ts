@@ -7,6 +7,9 @@ import { maildirMessages } from '../peers/maildir.ts'
 import { startPosthorn, stopCleanly, type Running } from '../peers/posthorn.ts'
 import { command } from '../peers/site.ts'
 
+// Real processes, on machines that do other things as well.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 })
+
 const user = 'me@posthorn.test'
 let state: string
 let running: Running
@@ -21,9 +24,6 @@ beforeAll(async () => {
     `import net from 'node:net'
 import dgram from 'node:dgram'
 import { syncBuiltinESMExports } from 'node:module'
-
-// Real processes, on machines that do other things as well.
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 })
 const told = what => process.stderr.write('DIALS ' + what + '\\n')
 const connect = net.Socket.prototype.connect
 net.Socket.prototype.connect = function (...args) { told(JSON.stringify(args[0])); return connect.apply(this, args) }
