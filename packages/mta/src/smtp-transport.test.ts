@@ -200,6 +200,17 @@ describe('TLS', () => {
     expect(await transport.deliver(jobTo(route), signal)).toEqual([handshake])
     expect(sent.map(({ to }) => to.tls.level)).toEqual(['encrypt'])
   })
+  it.each(['5.7.30', '5.6.7', '5.6.3'])(
+    'row 44: asks the next host when the first lacks what is needed (%s)',
+    async status => {
+      const lacking: Outcome = { fate: 'failed', phase: 'mail', cause: 'not offered', status }
+      const { transport, hosts } = setup(to => (to.ip === '192.0.2.1' ? lacking : relayed))
+      expect(await transport.deliver(jobTo(mx('them.example')), signal)).toEqual([relayed])
+      expect(hosts()).toEqual(['192.0.2.1', '192.0.2.2'])
+      const nowhere = setup(() => lacking)
+      expect(await nowhere.transport.deliver(jobTo(mx('them.example')), signal)).toEqual([lacking])
+    },
+  )
   it('row 25: REQUIRETLS verifies, never goes in clear, and needs hosts that the DNS vouches for (RFC 8689 §4.2.1)', async () => {
     const { transport, sent } = setup(() => handshake)
     const envelope = { requireTls: true }

@@ -33,7 +33,7 @@ export class Tally {
  * Whether an outcome is about the host rather than about the message: then the next one is asked in the same attempt.
  *
  * That is so when the connection failed or the host would not talk to us (RFC 5321 §5.1), also with a 5xx greeting; when it
- * deferred MAIL; and later only for 421, for a lost connection before the final dot, and for statuses that speak of the host itself
+ * deferred MAIL, or lacks what the message needs (RFC 8689 §4.2.1 for REQUIRETLS); and later only for 421, for a lost connection before the final dot, and for statuses that speak of the host itself
  * (X.3.z system, X.4.z network, RFC 3463). Other deferrals of RCPT and of the content are its word about this
  * recipient or message, such as greylisting, and asking the next host would only dodge them.
  */
@@ -41,6 +41,8 @@ export const movesOn = (outcome: Outcome): boolean => {
   const { fate, phase } = outcome
   if (fate !== 'deferred' && fate !== 'failed') return false
   const when = next[phase]
+  // Found out by the client itself from what the host offers, before anything was said of the message.
+  if (phase === 'mail' && outcome.reply === undefined) return true
   return (
     when === 'always' || (fate === 'deferred' && (when === 'deferred' || (when === 'host' && isAboutHost(outcome))))
   )

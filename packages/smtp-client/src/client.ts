@@ -51,6 +51,17 @@ interface Task {
 const sameForAll = ({ mail, to }: Task, trouble: Trouble, remote: string = nameOf(to)): readonly Outcome[] =>
   mail.recipients.map(() => outcomeOf(trouble, { remote, tls: undefined }))
 
+/** How many of the first recipients one transaction may have (RFC 9422 §4.2, RFC 9422 §4.3). */
+const recipientsFor = (
+  recipients: Mail['recipients'],
+  { maxRecipients, maxDomains }: Conversation['features'],
+): number => {
+  if (maxDomains === Infinity) return maxRecipients
+  const domains = new Set<string>()
+  const tooMany = recipients.findIndex(({ to }) => domains.add(to.domain).size > maxDomains)
+  return tooMany === -1 ? maxRecipients : Math.min(tooMany, maxRecipients)
+}
+
 class Client implements SmtpClient {
   readonly #o: ClientOptions
   readonly #limits: ClientLimits
@@ -123,7 +134,7 @@ class Client implements SmtpClient {
   /** Over one conversation, which afterwards is kept or ended. RFC 9422 §3: more recipients than it takes go in parts. */
   async #over(c: Conversation, task: Task): Promise<Result> {
     const { recipients } = task.mail
-    const most = c.features.maxRecipients
+    const most = recipientsFor(recipients, c.features)
     if (recipients.length <= most) return this.#transact(c, task)
     const first = await this.#transact(c, { ...task, mail: { ...task.mail, recipients: recipients.slice(0, most) } })
     if (first.stale) return first

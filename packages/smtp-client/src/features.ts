@@ -16,6 +16,8 @@ export interface Features {
   /** RFC 9422; Infinity when it does not say. */
   readonly maxMessages: number
   readonly maxRecipients: number
+  /** Domains of the recipients of one transaction. */
+  readonly maxDomains: number
 }
 
 /** A positive number of at most 15 digits; nonsense, zero and absence mean no limit (RFC 1870 §4). */
@@ -40,6 +42,7 @@ export const featuresOf = (keywords: ReadonlyMap<string, readonly string[]>): Fe
   auth: (keywords.get('AUTH') ?? []).map(name => name.toUpperCase()),
   maxMessages: limitNamed(keywords.get('LIMITS'), 'MAILMAX'),
   maxRecipients: limitNamed(keywords.get('LIMITS'), 'RCPTMAX'),
+  maxDomains: limitNamed(keywords.get('LIMITS'), 'RCPTDOMAINMAX'),
 })
 
 /** Of a peer that only knows HELO. */

@@ -237,6 +237,13 @@ describe('row 44: LIMITS', () => {
     expect(outcomes.map(o => o.cause)).toEqual(['250 for a and b', '250 for a and b', '250 for c'])
     expect(b.network.faults).toEqual([])
   })
+  test('RCPTDOMAINMAX divides them by their domains', async () => {
+    const there = ['a@one.example', 'b@ONE.example', 'c@two.example', 'd@one.example']
+    const lines = await said(['LIMITS RCPTDOMAINMAX=1'], mail({ to: there }))
+    expect(lines.map(line => line.replace(/^MAIL.*/, '--').replace('RCPT TO:', ''))).toEqual([
+      ...['--', '<a@one.example>', '<b@ONE.example>', '--', '<c@two.example>', '--', '<d@one.example>'],
+    ])
+  })
   test('MAILMAX ends the connection after so many messages', async () => {
     const b = bench([
       `${greeting('PIPELINING', 'LIMITS MAILMAX=1')}${part('a')}\nC: QUIT`,
