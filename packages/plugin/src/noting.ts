@@ -9,12 +9,18 @@ const none: readonly Verdict[] = Object.freeze([])
 /** A context that keeps what plugins said in it, so that it can be stored with the message in one piece. */
 export abstract class Noting extends Scope {
   #verdicts: Verdict[] | undefined
+  #last: Verdict | undefined
 
   get verdicts(): readonly Verdict[] {
     return this.#verdicts ?? none
   }
+  /** The one that fell last, kept or not: after a chain said stop, that of the plugin which did. */
+  get lastVerdict(): Verdict | undefined {
+    return this.#last
+  }
   /** Keep a verdict; the first hundred are kept. */
   note(verdict: Verdict): void {
+    this.#last = verdict
     this.#verdicts ??= []
     if (this.#verdicts.length < MOST_VERDICTS) this.#verdicts.push(verdict)
   }

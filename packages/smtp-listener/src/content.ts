@@ -13,7 +13,7 @@ import {
 import { parseHeaders } from '@posthorn/message'
 import { isStop, stopReply } from '@posthorn/plugin'
 import type { Body, Headers } from '@posthorn/message'
-import type { Awaitable, Disposition, Reception } from '@posthorn/contracts'
+import type { Awaitable, Disposition, Reception, Verdict } from '@posthorn/contracts'
 import type { HookOut, Stop } from '@posthorn/plugin'
 import type { Reply } from '@posthorn/reply'
 import { andThen, isPending } from './awaitable.ts'
@@ -48,6 +48,8 @@ export class Content implements Stage {
   readonly #began: number
   #headers: Headers | undefined
   #refusal: Refusal | undefined
+  /** Of the plugin that refused. */
+  #by: Verdict | undefined
   /** The reception was told how the message ends: neither commit nor abort may follow. */
   #settled = false
 
@@ -130,6 +132,7 @@ export class Content implements Stage {
   }
   #stop(stop: Stop): void {
     if ('hangUp' in stop) this.#session.lastWords()
+    if (this.#refusal === undefined) this.#by = this.#envelope.lastVerdict
     this.#refuse(stopReply(stop))
   }
   #askHeaders(block: Uint8Array): Awaitable<void> {
@@ -181,6 +184,7 @@ export class Content implements Stage {
     const refused = 'each' in answer ? this.#refusedOnes(answer.each) : undefined
     if (refused !== undefined && refused.size === this.#envelope.recipients.length) {
       this.abort()
+      this.#by = this.#envelope.lastVerdict
       return this.#answer(this.#envelope.recipients.map((_, i) => refused.get(i) ?? localError))
     }
     return this.#commit({
@@ -235,7 +239,7 @@ export class Content implements Stage {
   #report(replies: readonly Reply[]): void {
     if (replies.some(reply => reply.class === 2)) return this.#session.brought()
     const [first] = replies
-    this.#session.rejected('dot', first ?? localError, this.#facts())
+    this.#session.rejected('dot', first ?? localError, this.#facts(), this.#by)
   }
   #facts(): { readonly sender: string; readonly recipients: number; readonly size: number } {
     return {

@@ -1,6 +1,6 @@
 import { encodeReply, isReply, startMailInput } from '@posthorn/reply'
 import { stopReply } from '@posthorn/plugin'
-import type { Reception } from '@posthorn/contracts'
+import type { Reception, Verdict } from '@posthorn/contracts'
 import type { Reply } from '@posthorn/reply'
 import type { Stop } from '@posthorn/plugin'
 import { Content } from './content.ts'
@@ -16,15 +16,15 @@ const factsOf = (envelope: Envelope): { readonly sender: string; readonly recipi
 })
 
 /** No to DATA: the transaction is over, and a second mail meets every policy again. */
-export const refuse = (session: Session, envelope: Envelope, reply: Reply<4 | 5>): Said => {
-  session.rejected('data', reply, factsOf(envelope))
+export const refuse = (session: Session, envelope: Envelope, reply: Reply<4 | 5>, by?: Verdict): Said => {
+  session.rejected('data', reply, factsOf(envelope), by)
   session.reset()
   return encodeReply(reply)
 }
 /** The same from a plugin. */
 export const refuseData = (session: Session, envelope: Envelope, stop: Stop): Said => {
   if ('hangUp' in stop) session.lastWords()
-  return refuse(session, envelope, stopReply(stop))
+  return refuse(session, envelope, stopReply(stop), envelope.lastVerdict)
 }
 
 /** Ask the intake, which may still refuse, with a full disk for one. */

@@ -1,6 +1,6 @@
 import { encodeReply, recipientOk, relayDenied } from '@posthorn/reply'
 import { permit, stopReply } from '@posthorn/plugin'
-import type { Awaitable } from '@posthorn/contracts'
+import type { Awaitable, Verdict } from '@posthorn/contracts'
 import type { HookOut, Recipient, Stop } from '@posthorn/plugin'
 import type { Command } from '@posthorn/smtp'
 import { andThen } from './awaitable.ts'
@@ -19,10 +19,15 @@ export const recipientOf = ({ to, params }: Rcpt): Recipient => ({
 })
 
 /** Say no to a recipient. Guessing at mailboxes is counted. */
-export const refuseRecipient = (session: Session, envelope: Envelope, recipient: Recipient, stop: Stop): Said => {
+export const refuseRecipient = (
+  session: Session,
+  envelope: Envelope,
+  recipient: Recipient,
+  { stop, by }: { readonly stop: Stop; readonly by?: Verdict | undefined },
+): Said => {
   const reply = stopReply(stop)
   envelope.refused += 1
-  session.rejected('rcpt', reply, { sender: envelope.sender?.wire ?? '', rcpt: recipient.to.wire })
+  session.rejected('rcpt', reply, { sender: envelope.sender?.wire ?? '', rcpt: recipient.to.wire }, by)
   const over = reply.class === 5 ? session.budget.recipientFailure() : undefined
   return session.refuse(over === undefined ? stop : { hangUp: over })
 }
@@ -36,15 +41,18 @@ export const addRecipient = (
   recipient: Recipient,
   answer: HookOut<'rcpt'>,
 ): Awaitable<Said> => {
-  if (answer !== permit) return refuseRecipient(session, envelope, recipient, relayDenied)
+  if (answer !== permit) return refuseRecipient(session, envelope, recipient, { stop: relayDenied })
   if (envelope.again(recipient)) return encodeReply(recipientOk)
   const { service, limits } = session.desk
+  const before = envelope.lastVerdict
   const expansion = new Expansion(service.chain, envelope, limits, recipient)
   return andThen(expansion.run(), destinations => {
     const rcpt = recipient.to.wire
     if (!destinations.ok) {
       if (destinations.why !== undefined) session.event('policy.error', { rcpt, why: destinations.why }, 'error')
-      return refuseRecipient(session, envelope, recipient, destinations.stop)
+      // Nobody's verdict means that nobody knew the address.
+      const by = envelope.lastVerdict === before ? undefined : envelope.lastVerdict
+      return refuseRecipient(session, envelope, recipient, { stop: destinations.stop, by })
     }
     if (expansion.missing.length > 0)
       session.event(

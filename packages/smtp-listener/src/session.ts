@@ -14,7 +14,7 @@ import {
 } from '@posthorn/reply'
 import { isStop, stopReply } from '@posthorn/plugin'
 import { parseCommand } from '@posthorn/smtp'
-import type { Awaitable, EventName, Json, Level, Wire } from '@posthorn/contracts'
+import type { Awaitable, EventName, Json, Level, Verdict, Wire } from '@posthorn/contracts'
 import type { Stop } from '@posthorn/plugin'
 import type { Reply } from '@posthorn/reply'
 import { andThen } from './awaitable.ts'
@@ -249,9 +249,11 @@ export class Session implements Speaker {
     this.#messages += 1
     this.budget.message()
   }
-  /** Report a refusal to the operator, who is asked about it. */
-  rejected(at: string, reply: Reply, fields: Fields): void {
-    if (!this.#gone) this.event('message.rejected', { at, reply: brief(reply), ...fields })
+  /** Report a refusal to the operator, who is asked about it; `by` is the plugin's verdict, when it was one that refused. */
+  rejected(at: string, reply: Reply, fields: Fields, by?: Verdict): void {
+    if (this.#gone) return
+    const culprit = by === undefined ? undefined : { plugin: by.plugin, hook: by.hook }
+    this.event('message.rejected', { at, reply: brief(reply), ...fields, ...culprit })
   }
 
   // What went wrong, and the end

@@ -135,8 +135,8 @@ export const verbs: { readonly [V in Verb]: Row<CommandOf<V>> } = {
     ask: 'mail',
     context: (session, { from, params }) => new Envelope(session.hello, session.user, from, params),
     input: ({ from }) => from,
-    refused: (session, _context, sender, stop) => {
-      session.rejected('mail', stopReply(stop), { sender: sender?.wire ?? '' })
+    refused: (session, context, sender, stop) => {
+      session.rejected('mail', stopReply(stop), { sender: sender?.wire ?? '' }, context.lastVerdict)
       return session.refuse(stop)
     },
     act: (session, _command, envelope) => {
@@ -155,7 +155,8 @@ export const verbs: { readonly [V in Verb]: Row<CommandOf<V>> } = {
     ask: 'rcpt',
     context: envelopeOf,
     input: recipientOf,
-    refused: refuseRecipient,
+    refused: (session, envelope, recipient, stop) =>
+      refuseRecipient(session, envelope, recipient, { stop, by: envelope.lastVerdict }),
     act: (session, _command, envelope, { input, answer }) => addRecipient(session, envelope, input, answer),
   }),
   DATA: asking({

@@ -438,6 +438,43 @@ describe('events', () => {
     expect(listener.sessions).toBe(0)
   })
 
+  test.each([
+    ['mail', reject(550, '5.7.1', 'No'), { at: 'mail', plugin: 'strict', hook: 'mail' }],
+    ['rcpt', reject(550, '5.7.1', 'No'), { at: 'rcpt', plugin: 'strict', hook: 'rcpt' }],
+    ['data', reject(550, '5.7.1', 'No'), { at: 'data', plugin: 'strict', hook: 'data' }],
+    ['headers', reject(550, '5.7.1', 'No'), { at: 'dot', plugin: 'strict', hook: 'headers' }],
+    ['message', reject(550, '5.7.1', 'No'), { at: 'dot', plugin: 'strict', hook: 'message' }],
+  ] as const)('a refusal names the plugin and the hook: %s', async (hook, no, expected) => {
+    const strict = definePlugin({ name: 'strict', setup: () => ({ [hook]: () => no }) })
+    const { dial, events } = await world({ plugins: [strict] })
+    const client = dial()
+    await open(client)
+    await client.ask(...envelope)
+    await client.send('Subject: a\r\n\r\nHi\r\n.\r\n')
+    await client.ask('QUIT')
+    await client.closed()
+    expect(events.find(e => e.name === 'message.rejected')?.fields).toMatchObject(expected)
+  })
+
+  test('a refusal of ours names no plugin, also when one refused before', async () => {
+    const strict = definePlugin({
+      name: 'strict',
+      setup: () => ({ rcpt: r => (r.to.local === 'eve' ? reject(550, '5.1.1', 'No such mailbox') : pass) }),
+    })
+    const { dial, events } = await world({ plugins: [strict] })
+    const client = dial()
+    await open(client)
+    await client.ask('MAIL FROM:<ann@client.test>', 'RCPT TO:<eve@example.org>', 'RCPT TO:<nobody@example.org>')
+    await client.ask('RCPT TO:<x@elsewhere.test>', 'QUIT')
+    await client.closed()
+    const refused = events.filter(e => e.name === 'message.rejected').map(e => [e.fields['rcpt'], e.fields['plugin']])
+    expect(refused).toEqual([
+      ['eve@example.org', 'strict'],
+      ['nobody@example.org', undefined],
+      ['x@elsewhere.test', undefined],
+    ])
+  })
+
   test('a trace is a transcript', async () => {
     const { dial, trace } = await world()
     const client = dial()

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Journal } from '@posthorn/contracts'
 import { parseMailbox } from '@posthorn/address'
 import { definePlugin } from '@posthorn/plugin'
 import { checkConfig } from './config.ts'
@@ -81,6 +82,27 @@ test('a stack that is told to stop while it starts listens nowhere afterwards', 
   await expect(started).rejects.toThrow('it was stopped before it had started')
   await stopped
   await opens()
+})
+
+test('a stack tells of its life in order, with what it was made of and where it listens', async () => {
+  const told: (readonly [string, { readonly [k: string]: unknown }])[] = []
+  const journal: Journal = { event: (name, fields) => void told.push([name, fields]), child: () => journal }
+  const quiet = definePlugin({ name: 'quiet', setup: () => ({}) })
+  const stack = await createStack(
+    configure({ plugins: [quiet, { use: definePlugin({ ...quiet, name: 'mx-only' }), on: ['mx'] }] }),
+    {
+      state,
+      journal,
+    },
+  )
+  const listeners = await stack.start()
+  await stack.stop()
+  expect(told.filter(([name]) => /^(service|config)\./.test(name))).toEqual([
+    ['config.loaded', { hostname: 'mx.example.org', domains: ['example.org'], plugins: ['quiet', 'mx-only'], state }],
+    ['service.ready', { listeners }],
+    ['service.draining', {}],
+    ['service.stopped', {}],
+  ])
 })
 
 describe("a plugin's own transport", () => {

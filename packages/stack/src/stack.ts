@@ -199,6 +199,7 @@ const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<St
       addresses[name] = 'path' in place ? place : listening
     }
     if (stopped !== undefined) throw new StackError('it was stopped before it had started')
+    journal.event('service.ready', { listeners: addresses })
     return addresses
   }
   const start = async (): Promise<Readonly<Record<string, ListenerAddress>>> => {
@@ -226,6 +227,8 @@ const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<St
   }
   const stop = (graceMs: number): Promise<void> => (stopped ??= takeDown(graceMs))
 
+  const plugins = config.plugins.map(plugin => ('use' in plugin ? plugin.use.name : plugin.name))
+  journal.event('config.loaded', { hostname: config.hostname, domains: config.domains, plugins, state: at.state })
   return {
     config,
     queue: store,
