@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 // Real programs on real sockets: one file at a time, generous deadlines.
-const conditions = ['@posthorn/source', 'node', 'import', 'module', 'default']
+const conditions = ['@posthorn/source', 'node', 'module', 'default']
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },

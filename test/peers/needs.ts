@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 import { has } from './command.ts'
+import { hasPostgres } from './postgres.ts'
 
 /**
  * A suite that needs real programs. One that is missing is named and its suite left out on a developer's machine;
@@ -10,6 +11,14 @@ export const suite = (name: string, programs: readonly string[], body: () => voi
   // They change to users of their own.
   if (process.getuid?.() !== 0 && programs.some(p => p === 'postfix' || p === 'dovecot'))
     missing.push('the rights of root')
+  leaveOutWithout(missing, name, body)
+}
+
+/** The same for a suite that needs a PostgreSQL server, whose programs are not in the path. */
+export const postgresSuite = (name: string, body: () => void): void =>
+  leaveOutWithout(hasPostgres() ? [] : ['postgresql'], name, body)
+
+const leaveOutWithout = (missing: readonly string[], name: string, body: () => void): void => {
   if (missing.length > 0 && process.env['CI'] !== undefined)
     throw new Error(`${name}: missing ${missing.join(', ')}; scripts/install-peers installs them`)
   if (missing.length > 0)
