@@ -26,14 +26,8 @@ const chunk = Buffer.concat(Array.from({ length: 1000 }, () => line))
 // The server takes the first dot off each line.
 const chunks = Math.ceil((100 * MiB) / (chunk.byteLength - 1000))
 
-/**
- * With a small young generation, so that garbage is collected as it arises: what is measured is what the program holds, not what
- * the engine has not got round to throwing away.
- */
 const start = (site: Site): Promise<Running> =>
-  startPosthorn(['start', '--json', '--config', site.config, '--state', site.state], {
-    env: { NODE_OPTIONS: '--max-semi-space-size=1' },
-  })
+  startPosthorn(['start', '--json', '--config', site.config, '--state', site.state])
 
 let here: Site
 let there: Site

@@ -40,10 +40,13 @@ export const startPosthorn = async (
   args: readonly string[],
   o: { readonly main?: string; readonly env?: NodeJS.ProcessEnv; readonly timeoutMs?: number } = {},
 ): Promise<Running> => {
-  const main = o.main ?? `${root}/apps/posthorn/src/main.ts`
+  const program = o.main === undefined ? `${root}/apps/posthorn/bin/posthorn.js` : `${root}/node_modules/node/bin/node`
+  // The launcher becomes the program, so that its process id is the program's.
   const child = spawn(
-    `${root}/node_modules/node/bin/node`,
-    ['--disable-warning=ExperimentalWarning', '-C', '@posthorn/source', main, ...args],
+    program,
+    o.main === undefined
+      ? [...args]
+      : ['--disable-warning=ExperimentalWarning', '-C', '@posthorn/source', o.main, ...args],
     { env: { ...process.env, ...o.env }, stdio: ['ignore', 'pipe', 'pipe'], cwd: root },
   )
   const kept: string[] = []
