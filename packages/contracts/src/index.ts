@@ -53,6 +53,7 @@ export type {
   Injection,
   Intake,
   Reception,
+  Schedule,
   Transaction,
   Verdict,
 } from './intake.ts'

@@ -59,7 +59,18 @@ export interface Transaction {
   readonly requireTls: boolean
   /** Octets, from SIZE. */
   readonly size?: number
+  readonly schedule?: Schedule
   readonly signal: AbortSignal
+}
+
+/** When and before whom a message goes, where its sender said so. */
+export interface Schedule {
+  /** Wall time in ms (FUTURERELEASE, RFC 4865). */
+  readonly notBefore?: number
+  /** Wall time in ms after which it is returned (DELIVERBY in mode R, RFC 2852). */
+  readonly expires?: number
+  /** Smaller goes first; never 0 (MT-PRIORITY, RFC 6710, with its sign turned). */
+  readonly priority?: number
 }
 
 /** What the `message` hook decided, beyond refusing: the listener answers a refusal itself. */

@@ -7,6 +7,9 @@ import type { IntakeOptions } from './options.ts'
 export interface Terms {
   readonly envelope: Omit<Envelope, 'returnPath' | 'origin' | 'user'>
   readonly held?: string
+  readonly expires?: number
+  /** A plugin's word counts for more. */
+  readonly priority?: number
   /** Kept for `show`. What plugins said of the letter is added to `verdicts`. */
   readonly facts: { readonly verdicts?: readonly unknown[]; readonly [name: string]: unknown }
 }
@@ -16,14 +19,16 @@ export const newMessage = (letter: Letter, finished: Finished, terms: Terms): Ne
   const { origin, user } = letter
   const said = [...(terms.facts.verdicts ?? []), ...finished.context.verdicts]
   const facts = { ...terms.facts, verdicts: said.length === 0 ? undefined : said }
+  const priority = finished.priority === 0 ? (terms.priority ?? 0) : finished.priority
   return {
     envelope: { ...terms.envelope, returnPath: finished.sender, origin, ...(user !== undefined && { user }) },
     recipients: finished.recipients,
     facts: JSON.stringify(facts),
     head: renderHeaders(finished.headers),
-    ...(finished.priority !== 0 && { priority: finished.priority }),
+    ...(priority !== 0 && { priority }),
     ...(finished.tags.length > 0 && { tags: finished.tags }),
     ...(terms.held !== undefined && { held: terms.held }),
+    ...(terms.expires !== undefined && { expires: terms.expires }),
   }
 }
 

@@ -49,6 +49,7 @@ export interface Unfinished {
 export const newRecipient = (
   expanded: ExpandedRecipient,
   asked: Pick<AcceptedRecipient, 'orcpt' | 'notify'> = {},
+  due?: number,
 ): NewRecipient => {
   const { to, returnPath, destination } = expanded
   const notify = expanded.notify ?? asked.notify
@@ -58,6 +59,7 @@ export const newRecipient = (
     ...(asked.orcpt !== undefined && { orcpt: asked.orcpt }),
     ...(notify !== undefined && { notify }),
     ...(returnPath !== undefined && { returnPath }),
+    ...(due !== undefined && { due }),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Awaitable, Disposition, Draft, NewRecipient, Reception, Transaction } from '@posthorn/contracts'
+import type { Awaitable, Disposition, Draft, NewRecipient, Reception, Schedule, Transaction } from '@posthorn/contracts'
 import { bodyOf, receivedField } from '@posthorn/message'
 import type { Body, Headers } from '@posthorn/message'
 import { policyFailure, queuedAs } from '@posthorn/reply'
@@ -12,6 +12,11 @@ import { storeFailure } from './options.ts'
 import type { IntakeOptions } from './options.ts'
 import { reportRefused } from './refused.ts'
 import type { Refused } from './refused.ts'
+
+/** A message that waits for its release has its life before it, not behind it. */
+const LIFE_AFTER_RELEASE = 5 * 86_400_000
+const expiryOf = ({ expires, notBefore }: Schedule): number | undefined =>
+  expires ?? (notBefore === undefined ? undefined : notBefore + LIFE_AFTER_RELEASE)
 
 const noBody = bodyOf(new Uint8Array(0))
 
@@ -126,7 +131,7 @@ export class QueueReception implements Reception {
     const recipients: NewRecipient[] = []
     for (const [i, recipient] of t.recipients.entries()) {
       if (refused?.has(i) === true) continue
-      for (const expanded of recipient.goesTo) recipients.push(newRecipient(expanded, recipient))
+      for (const expanded of recipient.goesTo) recipients.push(newRecipient(expanded, recipient, t.schedule?.notBefore))
     }
     const { id } = this.#draft
     return {
@@ -153,8 +158,9 @@ export class QueueReception implements Reception {
   }
 
   #terms({ hold, verdicts }: Disposition): Terms {
-    const { session, service, protocol, client, envid, ret, smtputf8, body, requireTls } = this.#transaction
+    const { session, service, protocol, client, envid, ret, smtputf8, body, requireTls, schedule } = this.#transaction
     const { tls } = client
+    const expires = schedule && expiryOf(schedule)
     return {
       envelope: {
         smtputf8,
@@ -172,6 +178,8 @@ export class QueueReception implements Reception {
         verdicts,
       },
       ...(hold !== undefined && { held: hold }),
+      ...(expires !== undefined && { expires }),
+      ...(schedule?.priority !== undefined && { priority: schedule.priority }),
     }
   }
 }

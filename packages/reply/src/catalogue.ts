@@ -80,6 +80,10 @@ export const unknownParameter: Reject = reject(555, '5.5.4', 'Parameter not reco
 
 /** RFC 5321 §4.1.1.2, RFC 3463 §3.2 (X.1.0) */
 export const senderOk: Accept = accept(250, '2.1.0', 'Sender ok')
+/** The message goes with a lower priority than was asked for. RFC 6710 §4.1, §9 (X.3.6) */
+export const priorityChanged: Accept = accept(250, '2.3.6', 'Sender ok, with a lower priority')
+/** A release that is further away than was offered. RFC 4865 §4.1, §4.2 */
+export const holdTooLong: Reject = reject(501, '5.5.4', 'Release is too far away')
 /** RFC 5321 §4.1.1.3, RFC 3463 §3.2 (X.1.5) */
 export const recipientOk: Accept = accept(250, '2.1.5', 'Recipient ok')
 /** Not `MAIL FROM:<…>`. RFC 5321 §4.1.1.2 */

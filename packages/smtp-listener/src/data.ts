@@ -29,14 +29,14 @@ export const refuseData = (session: Session, envelope: Envelope, stop: Stop): Sa
 
 /** Ask the intake, which may still refuse, with a full disk for one. */
 export const receive = (session: Session, envelope: Envelope): Reception | Reply<4 | 5> => {
-  const { service } = session.desk
+  const { service, clock } = session.desk
   const protocol = protocolName({
     hello: session.greeted ?? 'HELO',
     smtputf8: envelope.smtputf8,
     secure: session.secure,
     authenticated: envelope.user !== undefined,
   })
-  return service.intake.begin(envelope.transaction({ origin: service.origin, protocol }))
+  return service.intake.begin(envelope.transaction({ origin: service.origin, protocol, now: clock.wall() }))
 }
 
 /** DATA: only after the intake's yes 354 leaves (RFC 5321 §4.1.1.4). */

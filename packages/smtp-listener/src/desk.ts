@@ -12,6 +12,7 @@ import type { ListenerDependencies, Service } from './service.ts'
 
 /** Of SCRAM, as `@posthorn/msa` has it. */
 const ITERATIONS = 16_384
+const HOUR = 3_600_000
 
 /** What all sessions of a listener share. */
 export class Desk {
@@ -24,6 +25,7 @@ export class Desk {
   readonly domain: Domain
   /** What SCRAM shows of a user that is not there. */
   readonly decoy: (user: string) => ScramVerifier
+  #hour = 0
   readonly #greetings = new Map<string, Greeting>()
 
   /** Throws RangeError when the host name is no domain, a mechanism does not exist or cannot work, or implicit TLS has no certificate. */
@@ -51,9 +53,13 @@ export class Desk {
   greeting(standing: Standing): Greeting {
     const { secure, authenticated, binding, certificate } = standing
     const key = `${secure}${authenticated}${binding}${certificate}`
+    // What is said of the time grows old.
+    const hour = Math.floor(this.clock.wall() / HOUR)
+    if (hour !== this.#hour) this.#greetings.clear()
+    this.#hour = hour
     const known = this.#greetings.get(key)
     if (known !== undefined) return known
-    const lines = keywords(this.service, this.limits, standing)
+    const lines = keywords(this.service, this.limits, { ...standing, now: hour * HOUR })
     const made = {
       text: ehlo(this.service.hostname, lines),
       offered: new Set(lines.map(line => line.split(' ', 1)[0]?.toUpperCase() ?? '')),

@@ -6,6 +6,7 @@ import type { Mailbox } from '@posthorn/address'
 import { Noting } from '@posthorn/plugin'
 import type { ChunkReader } from './chunk-reader.ts'
 import type { Content } from './content.ts'
+import { scheduleOf } from './schedule.ts'
 import type { HelloContext } from './context.ts'
 
 /**
@@ -73,8 +74,9 @@ export class Envelope extends Noting implements OnRcpt {
   }
 
   /** What the intake is told. The recipients are those of this moment. */
-  transaction(facts: Pick<Transaction, 'origin' | 'protocol'>): Transaction {
+  transaction(facts: Pick<Transaction, 'origin' | 'protocol'> & { readonly now: number }): Transaction {
     const { size, body, envid, ret } = this.params
+    const schedule = scheduleOf(this.params, this.user, facts.now)
     // oxlint-disable-next-line no-this-alias -- the signal is made only when somebody reads it
     const context = this
     return {
@@ -91,6 +93,7 @@ export class Envelope extends Noting implements OnRcpt {
       ...(ret === undefined ? {} : { ret }),
       requireTls: this.requireTls,
       ...(size === undefined ? {} : { size }),
+      ...(schedule === undefined ? {} : { schedule }),
       get signal() {
         return context.signal
       },

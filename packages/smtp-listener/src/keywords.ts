@@ -32,16 +32,31 @@ export const mechanismsNow = (
     return needs === undefined || standing[needs]
   })
 
+/** RFC 4865 §3: the longest interval in seconds, and the last date. */
+const futureRelease = (ms: number, now: number): string =>
+  `FUTURERELEASE ${Math.floor(ms / 1000)} ${new Date(now + ms).toISOString().replace(/\.\d+Z$/, 'Z')}`
+
 /** The lines of the answer to EHLO and LHLO, keyword and parameters (RFC 5321 §4.1.1.1). */
-export const keywords = (service: Service, limits: Limits, standing: Standing): readonly string[] => [
+export const keywords = (
+  service: Service,
+  limits: Limits,
+  { now, ...standing }: Standing & { readonly now: number },
+): readonly string[] => [
   'PIPELINING',
   `SIZE ${limits.messageBytes}`,
   '8BITMIME',
   'ENHANCEDSTATUSCODES',
   'DSN',
   ...(service.chunking === false ? [] : ['CHUNKING', 'BINARYMIME']),
+  // RFC 9422 §4.2.
+  `LIMITS RCPTMAX=${limits.recipients}`,
+  // Nobody can ask for TLS all the way who has none here (RFC 8689 §2).
+  ...(standing.secure ? ['REQUIRETLS'] : []),
   ...(service.smtputf8 === false ? [] : ['SMTPUTF8']),
   ...(service.tls !== undefined && !standing.secure ? ['STARTTLS'] : []),
   ...(mayAuthenticate(service, standing) ? [`AUTH ${mechanismsNow(service, standing).join(' ')}`] : []),
+  ...(service.priorities === true ? ['MT-PRIORITY MIXER'] : []),
+  ...(limits.futureReleaseMs > 0 ? [futureRelease(limits.futureReleaseMs, now)] : []),
+  ...(service.deliverBy === true ? ['DELIVERBY'] : []),
   ...service.chain.ehlo,
 ]

@@ -6,6 +6,8 @@ export interface Limits {
   readonly headerBytes: number
   /** RCPT commands accepted in a transaction; at least 100 (RFC 5321 §4.5.3.1.8). */
   readonly recipients: number
+  /** How far ahead users may have their mail released (RFC 4865); 0 offers no FUTURERELEASE. */
+  readonly futureReleaseMs: number
   /** Octets of a command line with its CR LF; at least 512 (RFC 5321 §4.5.3.1.4). */
   readonly commandLine: number
   /** The same for AUTH and its responses (RFC 4954 §4: at least 12288). */
@@ -51,6 +53,7 @@ export const defaultLimits: Limits = {
   messageBytes: 52_428_800,
   headerBytes: 1_048_576,
   recipients: 1000,
+  futureReleaseMs: 0,
   commandLine: 2048,
   authLine: 12_288,
   endlessLine: 262_144,

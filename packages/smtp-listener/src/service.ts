@@ -33,6 +33,13 @@ export interface Service {
   readonly smtputf8?: boolean
   /** Whether CHUNKING and BINARYMIME are offered (RFC 3030); true when absent. */
   readonly chunking?: boolean
+  /** Whether MT-PRIORITY is offered (RFC 6710); false when absent. */
+  readonly priorities?: boolean
+  /**
+   * Whether DELIVERBY is offered (RFC 2852); false when absent. Mode R becomes the end of the message's life in the queue; mode N and the
+   * trace are for plugins to act on.
+   */
+  readonly deliverBy?: boolean
   /** Told every line of every session, in the format of transcripts; secrets and message content are left out. */
   readonly trace?: (session: string, line: string) => void
 }

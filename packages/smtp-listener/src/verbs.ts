@@ -16,7 +16,6 @@ import {
   notImplemented,
   ok,
   rcptFirst,
-  senderOk,
   startTlsFirst,
   tlsAlreadyActive,
   tlsTooLate,
@@ -36,6 +35,7 @@ import { Envelope } from './envelope.ts'
 import { greet, wrongHello } from './hello.ts'
 import { mayAuthenticate } from './keywords.ts'
 import { addRecipient, recipientOf, refuseRecipient } from './recipient.ts'
+import { scheduledReply, scheduleFault } from './schedule.ts'
 import { stateOf } from './state.ts'
 import type { HelloContext } from './context.ts'
 import type { HelloCommand } from './hello.ts'
@@ -131,7 +131,8 @@ export const verbs: { readonly [V in Verb]: Row<CommandOf<V>> } = {
     beforeTls: false,
     endsGroup: false,
     idle: false,
-    check: ({ desk }, { params }) => ((params.size ?? 0) > desk.limits.messageBytes ? tooBig : undefined),
+    check: (session, { params }) =>
+      (params.size ?? 0) > session.desk.limits.messageBytes ? tooBig : scheduleFault(session, params),
     ask: 'mail',
     context: (session, { from, params }) => new Envelope(session.hello, session.user, from, params),
     input: ({ from }) => from,
@@ -141,7 +142,7 @@ export const verbs: { readonly [V in Verb]: Row<CommandOf<V>> } = {
     },
     act: (session, _command, envelope) => {
       session.envelope = envelope
-      return encodeReply(senderOk)
+      return encodeReply(scheduledReply(session, envelope.params))
     },
   }),
   RCPT: asking({

@@ -22,6 +22,8 @@ const options = ({ settings }: Transcript): WorldOptions => ({
     ...(settings.get('auth') === 'clear' ? { authRequiresTls: false } : {}),
     ...(settings.get('utf8') === 'off' ? { smtputf8: false } : {}),
     ...(settings.get('chunking') === 'off' ? { chunking: false } : {}),
+    ...(settings.get('priorities') === 'on' ? { priorities: true } : {}),
+    ...(settings.get('deliverby') === 'on' ? { deliverBy: true } : {}),
     ...(settings.get('tls') === 'off' ? { tls: undefined as never } : {}),
   },
 })

@@ -19,6 +19,12 @@ export interface MailParams {
   readonly auth?: Mailbox | null
   /** RFC 8689 §2. */
   readonly requireTls: boolean
+  /** -9 to 9, greater is more urgent (RFC 6710 §3). */
+  readonly priority?: number
+  /** Not to be sent for so many seconds, or before a wall time in ms (RFC 4865 §4). */
+  readonly hold?: { readonly seconds: number } | { readonly until: number }
+  /** RFC 2852 §4. Seconds may be negative in mode `notify`, after relays. */
+  readonly deliverBy?: { readonly seconds: number; readonly mode: 'return' | 'notify'; readonly trace: boolean }
 }
 
 /** The parameters of RCPT that are understood. */

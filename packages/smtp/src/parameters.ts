@@ -10,6 +10,8 @@ type Value = string | undefined
 /** One parameter: the EHLO keyword under which it is offered, and what its value says; `undefined` when malformed. */
 interface Parameter<P> {
   readonly keyword: string | ((value: Value) => string)
+  /** Of several that exclude each other. */
+  readonly as?: string
   readonly read: (value: Value, utf8: boolean) => Partial<P> | undefined
 }
 
@@ -71,6 +73,38 @@ const readOrcpt = (value: Value, utf8: boolean): Partial<RcptParams> | undefined
   return address !== undefined && printable.test(address) ? { orcpt: `${type};${address}` } : undefined
 }
 
+/** RFC 6710 §3: one digit, signed or not; zero has no sign. */
+const readPriority = (value: Value): Partial<MailParams> | undefined =>
+  value !== undefined && /^(?:0|-?[1-9])$/.test(value) ? { priority: Number(value) } : undefined
+
+/** RFC 4865 §4.1: one to nine digits. */
+const readHoldFor = (value: Value): Partial<MailParams> | undefined =>
+  value !== undefined && /^[1-9]\d{0,8}$/.test(value) ? { hold: { seconds: Number(value) } } : undefined
+
+/** RFC 4865 §4.2: a date and time that `Date` reads; it also reads days that no month has, and those are refused. */
+const readHoldUntil = (value: Value): Partial<MailParams> | undefined => {
+  const parts = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/.exec(value ?? '')
+  if (parts === null) return undefined
+  const [text, day] = parts
+  const until = Date.parse(text)
+  const midnight = Date.parse(`${day}T00:00:00Z`)
+  if (Number.isNaN(until) || Number.isNaN(midnight)) return undefined
+  return new Date(midnight).toISOString().startsWith(day ?? '') ? { hold: { until } } : undefined
+}
+
+/** RFC 2852 §4: `by-time;by-mode[by-trace]`. */
+const readDeliverBy = (value: Value): Partial<MailParams> | undefined => {
+  const [, seconds, mode, trace] = /^(-?\d{1,9});([RN])(T?)$/i.exec(value ?? '') ?? []
+  if (seconds === undefined) return undefined
+  return {
+    deliverBy: {
+      seconds: Number(seconds),
+      mode: mode?.toUpperCase() === 'R' ? 'return' : 'notify',
+      trace: trace !== '',
+    },
+  }
+}
+
 const mailParameters: ReadonlyMap<string, Parameter<MailParams>> = new Map<string, Parameter<MailParams>>([
   ['SIZE', { keyword: 'SIZE', read: readSize }],
   [
@@ -85,6 +119,10 @@ const mailParameters: ReadonlyMap<string, Parameter<MailParams>> = new Map<strin
   ['RET', { keyword: 'DSN', read: value => returns.get(value?.toUpperCase() ?? '') }],
   ['ENVID', { keyword: 'DSN', read: readEnvid }],
   ['AUTH', { keyword: 'AUTH', read: readAuth }],
+  ['MT-PRIORITY', { keyword: 'MT-PRIORITY', read: readPriority }],
+  ['HOLDFOR', { keyword: 'FUTURERELEASE', as: 'HOLD', read: readHoldFor }],
+  ['HOLDUNTIL', { keyword: 'FUTURERELEASE', as: 'HOLD', read: readHoldUntil }],
+  ['BY', { keyword: 'DELIVERBY', read: readDeliverBy }],
 ])
 
 const rcptParameters: ReadonlyMap<string, Parameter<RcptParams>> = new Map<string, Parameter<RcptParams>>([
@@ -112,8 +150,9 @@ const read = <P extends object>(
     const value = equals < 0 ? undefined : word.slice(equals + 1)
     const parameter = table.get(name)
     if (parameter === undefined) return unknownParameter
-    if (seen.has(name)) return duplicateParameter
-    seen.add(name)
+    const as = parameter.as ?? name
+    if (seen.has(as)) return duplicateParameter
+    seen.add(as)
     const keyword = typeof parameter.keyword === 'string' ? parameter.keyword : parameter.keyword(value)
     if (!offered.has(keyword)) return unknownParameter
     const said = parameter.read(value, utf8)

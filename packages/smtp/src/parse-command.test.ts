@@ -213,6 +213,25 @@ describe('parameters', () => {
     expect(badOfRcpt.filter(p => rcpt(p) !== '501 5.5.4')).toEqual([])
   })
 
+  test('of time and haste are read, and held to their grammars', () => {
+    const offers = { ...options, offered: new Set([...all, 'MT-PRIORITY', 'FUTURERELEASE', 'DELIVERBY']) }
+    const params = (text: string): unknown => (mail(text, offers) as { params?: unknown }).params
+    expect(params('MT-PRIORITY=-9')).toMatchObject({ priority: -9 })
+    expect(params('mt-priority=0')).toMatchObject({ priority: 0 })
+    expect(params('HOLDFOR=86400')).toMatchObject({ hold: { seconds: 86_400 } })
+    expect(params('HOLDUNTIL=2026-12-24T18:00:00+01:00')).toMatchObject({ hold: { until: 1_798_131_600_000 } })
+    expect(params('BY=120;R')).toMatchObject({ deliverBy: { seconds: 120, mode: 'return', trace: false } })
+    expect(params('BY=-120;nt')).toMatchObject({ deliverBy: { seconds: -120, mode: 'notify', trace: true } })
+    const malformed = [
+      'MT-PRIORITY|MT-PRIORITY=10|MT-PRIORITY=+1|MT-PRIORITY=-0|MT-PRIORITY=1.5|HOLDFOR=0|HOLDFOR=1e9|HOLDFOR=1234567890',
+      'HOLDUNTIL=tomorrow|HOLDUNTIL=2026-02-30T00:00:00Z|HOLDUNTIL=2026-12-24T25:00:00Z|HOLDUNTIL=2026-12-24',
+      'BY=120|BY=;R|BY=120;X|BY=120;R;T|BY=1234567890;R|HOLDFOR=1 HOLDUNTIL=x',
+    ].flatMap(line => line.split('|'))
+    expect([...new Set(malformed.map(text => mail(text, offers)))]).toEqual(['501 5.5.4'])
+    expect(mail('HOLDFOR=1 HOLDUNTIL=2026-12-24T18:00:00Z', offers)).toBe('501 5.5.4')
+    expect([...new Set(['MT-PRIORITY=1', 'HOLDFOR=1', 'BY=1;R'].map(text => mail(text)))]).toEqual(['555 5.5.4'])
+  })
+
   test('row 31: a huge SIZE is a number that no limit admits', () => {
     expect(mail('SIZE=99999999999999999999')).toMatchObject({ params: { size: 1e20 } })
     expect(mail('SIZE=0')).toMatchObject({ params: { size: 0 } })

@@ -4,6 +4,9 @@ import type { Limits, Service } from '@posthorn/smtp-listener'
 import type { Chains } from './chains.ts'
 import type { Config, ServiceName } from './schema.ts'
 
+/** Users may have their mail wait for so long (RFC 4865). */
+const LONGEST_HOLD = 7 * 86_400_000
+
 /** What answers on each listening service. */
 export const servicesOf = (
   config: Config,
@@ -25,6 +28,8 @@ export const servicesOf = (
   const common = { hostname: config.hostname, limits }
   const submission = {
     ...common,
+    limits: { ...limits, futureReleaseMs: LONGEST_HOLD },
+    priorities: true,
     origin: 'submission',
     protocol: 'smtp',
     chain: chains.submission,

@@ -78,6 +78,33 @@ describe('a message that a session brings', () => {
     expect(claim?.to).toMatchObject({ orcpt: 'rfc822;bob@example.net', notify: ['success'] })
   })
 
+  test('waits for its release, and lives its whole life after it', async () => {
+    const { intake, queue, clock } = await worldOf()
+    const notBefore = clock.wall() + 3_600_000
+    await bring(intake, transaction({ schedule: { notBefore, priority: -3 } }))
+    expect(await claims(queue)).toEqual([])
+    await clock.advance(3_600_000)
+    const [claim] = await claims(queue)
+    expect(claim?.priority).toBe(-3)
+    expect(claim?.expires).toBe(notBefore + 5 * 86_400_000)
+  })
+
+  test('that waits for its release is not handed over', async () => {
+    const to = handoff(true)
+    const { intake, queue, clock } = await worldOf([], { handoff: to })
+    await bring(intake, transaction({ schedule: { notBefore: clock.wall() + 3_600_000 } }))
+    expect(to.taken).toEqual([])
+    await clock.advance(3_600_000)
+    expect(await claims(queue)).toHaveLength(1)
+  })
+
+  test('has the end that its sender asked for', async () => {
+    const { intake, queue, clock } = await worldOf()
+    const expires = clock.wall() + 60_000
+    await bring(intake, transaction({ schedule: { expires } }))
+    expect((await claims(queue))[0]?.expires).toBe(expires)
+  })
+
   test('goes to everything that its recipients expand to, once to each place', async () => {
     const { intake, queue } = await worldOf()
     const carol = { to: box('carol@example.org'), destination: { mailbox: 'carol' } }

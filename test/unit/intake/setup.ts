@@ -56,7 +56,7 @@ export const failing = (queue: Queue, at: 'begin' | 'write' | 'end' | 'commit', 
   },
 })
 
-export interface Event {
+interface Event {
   readonly name: string
   readonly [field: string]: unknown
 }
@@ -75,7 +75,7 @@ export const worldOf = async (plugins: readonly Plugin[] = [], more: Partial<Int
   const intake = createIntake(options)
   return { clock, random, events, journal, queue, chain, options, intake }
 }
-export type World = Awaited<ReturnType<typeof worldOf>>
+type World = Awaited<ReturnType<typeof worldOf>>
 
 export const transaction = (more: Partial<Transaction> = {}): Transaction => ({
   session: 's1',
