@@ -241,7 +241,13 @@ describe('row 44: LIMITS', () => {
     const there = ['a@one.example', 'b@ONE.example', 'c@two.example', 'd@one.example']
     const lines = await said(['LIMITS RCPTDOMAINMAX=1'], mail({ to: there }))
     expect(lines.map(line => line.replace(/^MAIL.*/, '--').replace('RCPT TO:', ''))).toEqual([
-      ...['--', '<a@one.example>', '<b@ONE.example>', '--', '<c@two.example>', '--', '<d@one.example>'],
+      '--',
+      '<a@one.example>',
+      '<b@ONE.example>',
+      '--',
+      '<c@two.example>',
+      '--',
+      '<d@one.example>',
     ])
   })
   test('MAILMAX ends the connection after so many messages', async () => {
