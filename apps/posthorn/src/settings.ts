@@ -27,7 +27,7 @@ registerHooks({
 })
 
 /** Load and check a configuration file. Throws Failure with everything that is wrong with it. */
-export const loadConfig = async (file: string): Promise<Config> => {
+const loadConfig = async (file: string): Promise<Config> => {
   const path = resolve(file)
   if (!existsSync(path)) throw new Failure(`there is no configuration file ${path}`)
   let module: { readonly default?: unknown }

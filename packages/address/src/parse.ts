@@ -4,7 +4,7 @@ import { isAscii, octetLength } from './octets.ts'
 import type { Domain, LocalPart, Mailbox } from './mailbox.ts'
 
 /** RFC 5321 §4.5.3.1.3, in octets, angle brackets and source route included. */
-export const maxPath = 256
+const maxPath = 256
 
 /** A path, or why there is none. `length` is in characters, the angle brackets included. */
 export type ParsedPath =

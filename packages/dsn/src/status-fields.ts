@@ -13,7 +13,7 @@ const CLASS: { readonly [A in Action]: string } = {
 }
 
 /** The status of a recipient: what is known, or the vaguest of its class. */
-export const statusOf = (r: ReportedRecipient): string => {
+const statusOf = (r: ReportedRecipient): string => {
   const status = r.status ?? r.reply?.enhanced
   return status !== undefined && /^[245]\.\d{1,3}\.\d{1,3}$/.test(status) ? status : CLASS[r.action]
 }

@@ -7,7 +7,7 @@ import type { Maildir } from './maildir.ts'
 const TRIES = 4
 
 /** The path of an entry's file. */
-export const entryPath = (maildir: Maildir, entry: MaildirEntry): string => join(maildir.path, entry.place, entry.file)
+const entryPath = (maildir: Maildir, entry: MaildirEntry): string => join(maildir.path, entry.place, entry.file)
 
 /** Do something to a message's file; when another program has moved it since, find it again by its base. Rejects with `gone` at last. */
 export const onMessage = async <T>(

@@ -59,7 +59,7 @@ const place = (entry: Entry, hook: string, hooks: object, given: unknown): Place
 }
 
 /** Put a plugin's hooks into the table. Throws Error on a hook that does not exist or is no function. */
-export const addHooks = (table: Table, entry: Entry, hooks: Hooks): void => {
+const addHooks = (table: Table, entry: Entry, hooks: Hooks): void => {
   if (typeof hooks !== 'object' || (hooks as unknown) === null) throw fault(entry.use, 'setup gave no hooks')
   for (const [hook, given] of Object.entries(hooks)) {
     if (given === undefined) continue

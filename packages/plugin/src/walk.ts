@@ -23,7 +23,7 @@ export interface Walks {
 }
 export type AskingKind = Exclude<HookMap[HookName]['kind'], 'observe'>
 
-export class HookTimeout extends Error {
+class HookTimeout extends Error {
   override readonly name = 'TimeoutError'
 }
 class Nonsense extends Error {
