@@ -2,11 +2,22 @@ import { lstat, unlink } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { SMTPServer } from 'smtp-server'
 import { socketWire } from '@posthorn/system'
-import type { Endpoint, Wire } from '@posthorn/contracts'
+import type { Clock, Endpoint, Wire } from '@posthorn/contracts'
+import { takeProxyHeader } from './proxied.ts'
+import type { ProxyHeader } from './proxy-header.ts'
 import type { ListenAt } from './service.ts'
 
 /** The bench opens hundreds of connections at once, and so does the world; Node's default of 511 said aloud. */
 const BACKLOG = 511
+
+/** Who is believed to say for whom it connects, and must say so. */
+export interface Proxies {
+  readonly clock: Clock
+  /** How long it may take to do so. */
+  readonly ms: number
+  trusted(ip: string): boolean
+  refused(ip: string, why: string): void
+}
 
 /** A peer on a local socket has no address; it is on this machine. */
 const onThisMachine: Endpoint = { ip: '127.0.0.1', port: 0 }
@@ -14,8 +25,15 @@ const onThisMachine: Endpoint = { ip: '127.0.0.1', port: 0 }
 /** One spelling for each address: an IPv4 peer of a dual-stack socket is an IPv4 peer. */
 const plainIp = (ip: string): string => (/^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(ip) ? ip.slice(7) : ip)
 
-const wireOf = (socket: Socket): Wire => {
+const wireOf = (socket: Socket, said?: ProxyHeader): Wire => {
   const { remoteAddress, remotePort, localAddress, localPort } = socket
+  if (said !== undefined && 'peer' in said && said.peer !== undefined && said.local !== undefined) {
+    const { peer, local } = said
+    return socketWire(socket, {
+      peer: { ip: plainIp(peer.ip), port: peer.port },
+      local: { ip: plainIp(local.ip), port: local.port },
+    })
+  }
   if (remoteAddress === undefined) return socketWire(socket, { peer: onThisMachine, local: onThisMachine })
   return socketWire(socket, {
     peer: { ip: plainIp(remoteAddress), port: remotePort ?? 0 },
@@ -46,10 +64,11 @@ const refuses = (path: string): Promise<boolean> =>
  */
 export class Engine extends SMTPServer {
   readonly #accept: (wire: Wire) => void
+  readonly #proxies: Proxies | undefined
   /** On a local socket every peer lacks an address, on TCP only one that has left. */
   #local = false
 
-  constructor(accept: (wire: Wire) => void) {
+  constructor(accept: (wire: Wire) => void, proxies?: Proxies) {
     super({
       logger: false,
       hideSTARTTLS: true,
@@ -58,6 +77,7 @@ export class Engine extends SMTPServer {
       noDelay: true,
     })
     this.#accept = accept
+    this.#proxies = proxies
     // The library turns to a socket in the next turn of the event loop; until then a reset would end the process.
     this.server.prependListener('connection', socket => socket.on('error', () => {}))
     this.on('error', () => {})
@@ -65,7 +85,18 @@ export class Engine extends SMTPServer {
 
   override connect(socket: Socket): void {
     if (socket.destroyed || (!this.#local && socket.remoteAddress === undefined)) socket.destroy()
+    else if (this.#proxies?.trusted(plainIp(socket.remoteAddress ?? onThisMachine.ip)) === true)
+      void this.#introduced(socket, this.#proxies)
     else this.#accept(wireOf(socket))
+  }
+  /** A proxy speaks before anybody else does, also before TLS. */
+  async #introduced(socket: Socket, proxies: Proxies): Promise<void> {
+    const ip = plainIp(socket.remoteAddress ?? onThisMachine.ip)
+    const said = await takeProxyHeader(socket, proxies)
+    if ('fault' in said) {
+      proxies.refused(ip, said.fault)
+      socket.destroy()
+    } else if (!socket.destroyed) this.#accept(wireOf(socket, said))
   }
 
   /** Rejects with the system's error. */

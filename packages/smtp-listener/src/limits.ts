@@ -38,6 +38,8 @@ export interface Limits {
   readonly messageRate: number
   /** For the session in all; a message that is coming in may end first. */
   readonly sessionMs: number
+  /** For what a proxy has to say. */
+  readonly proxyMs: number
   /** For a TLS handshake. */
   readonly tlsMs: number
   /** For an answer of the authenticator. */
@@ -70,6 +72,7 @@ export const defaultLimits: Limits = {
   messageMs: 30 * minute,
   messageRate: 0,
   sessionMs: 60 * minute,
+  proxyMs: minute / 6,
   tlsMs: minute,
   authMs: minute / 2,
   answerMs: 10 * minute,

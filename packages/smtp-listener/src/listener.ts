@@ -3,7 +3,9 @@ import type { Wire } from '@posthorn/contracts'
 import type { Defer } from '@posthorn/reply'
 import { Desk } from './desk.ts'
 import { Engine } from './engine.ts'
+import { networks } from './proxied.ts'
 import { Session } from './session.ts'
+import type { Proxies } from './engine.ts'
 import type { ListenAt, Listener, ListenerDependencies, Service } from './service.ts'
 
 class Doorway implements Listener {
@@ -23,10 +25,22 @@ class Doorway implements Listener {
   }
 
   async listen(at: ListenAt): Promise<{ readonly host: string; readonly port: number }> {
-    const engine = new Engine(wire => this.serve(wire))
+    const engine = new Engine(wire => this.serve(wire), this.#proxies())
     const bound = await engine.open(at)
     this.#engines.push(engine)
     return bound
+  }
+
+  #proxies(): Proxies | undefined {
+    const { service, clock, limits, journal } = this.#desk
+    if (service.proxies === undefined || service.proxies.length === 0) return undefined
+    return {
+      clock,
+      ms: limits.proxyMs,
+      trusted: networks(service.proxies),
+      refused: (ip, why) =>
+        journal.event('session.refused', { service: service.name, ip, why: `PROXY: ${why}` }, 'warn'),
+    }
   }
 
   serve(wire: Wire): void {

@@ -40,6 +40,11 @@ export interface Service {
    * trace are for plugins to act on.
    */
   readonly deliverBy?: boolean
+  /**
+   * Proxies in front of us, by address or network. Every connection from one begins with who it is for (PROXY protocol, version 1 or 2),
+   * and is closed when it does not; nobody else is believed to be a proxy.
+   */
+  readonly proxies?: readonly string[]
   /** Told every line of every session, in the format of transcripts; secrets and message content are left out. */
   readonly trace?: (session: string, line: string) => void
 }

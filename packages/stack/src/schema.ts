@@ -136,6 +136,8 @@ export const schema = z.strictObject({
   /** File of the users, relative to the state directory. Managed by `posthorn user`. */
   users: z.string().default('users.json'),
   /** Client networks that may relay without logging in. Empty unless you write some. */
+  /** Networks of proxies in front of us, which say for whom they connect (PROXY protocol). */
+  proxies: z.array(z.union([z.cidrv4(), z.cidrv6()], { error: 'is not a network such as "192.0.2.0/24"' })).default([]),
   trusted: z.array(z.union([z.cidrv4(), z.cidrv6()], { error: 'is not a network such as "192.0.2.0/24"' })).default([]),
   /** A certificate and its key in PEM files, reloaded when they change; self-signed when absent. */
   tls: z.strictObject({ cert: z.string(), key: z.string() }).optional(),

@@ -25,7 +25,7 @@ export const servicesOf = (
     sessions: config.limits.connections,
     sessionsPerClient: config.limits.connectionsPerAddress,
   }
-  const common = { hostname: config.hostname, limits }
+  const common = { hostname: config.hostname, limits, proxies: config.proxies }
   const submission = {
     ...common,
     limits: { ...limits, futureReleaseMs: LONGEST_HOLD },
