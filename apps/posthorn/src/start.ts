@@ -4,6 +4,7 @@ import { serveControl, socketPlace, type Control } from './control.ts'
 import { removeRunning, writeRunning } from './running.ts'
 import { loadSettings, type Settings } from './settings.ts'
 import { terminal, type Terminal } from './terminal.ts'
+import { collectYoungGarbage } from './young-garbage.ts'
 
 export interface StartOptions {
   readonly config?: string
@@ -19,6 +20,7 @@ export const start = async (o: StartOptions): Promise<void> => {
   const { state } = settings
   const out = terminal(o.json === true)
   let control: Control | undefined
+  const stopCollecting = collectYoungGarbage()
   await runStack(settings.config, {
     state,
     logTo: process.stdout,
@@ -42,6 +44,7 @@ export const start = async (o: StartOptions): Promise<void> => {
       await control?.close()
     },
   })
+  stopCollecting()
 }
 
 const welcome = (
