@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -186,6 +186,33 @@ describe('the queue', () => {
     expect(await text('queue', 'retry', '--all', '--dry-run')).toBe('would retry: 2 deliveries\n')
     expect(await text('queue', 'count', 'state:held')).toBe('0\n')
   }
+  /** What a running server and an offline queue do alike: everything but the delivery of a report. */
+  const steer = async (): Promise<void> => {
+    const one = 'rcpt:x@other.example'
+    expect(await json('queue', 'suspend', '--sender', user, '--why', 'stolen')).toMatchObject([{ deliveries: 2 }])
+    expect(await json('queue', 'suspend')).toMatchObject([{ what: { sender: user }, why: 'stolen' }])
+    expect(await text('queue', 'count', 'why~stolen', 'state:held')).toBe('2\n')
+    expect(await text('queue', 'resume', '--sender', user)).toBe(`resumed sender ${user}: 2 deliveries waiting\n`)
+    expect(await text('queue', 'suspend', '--site', 'smtp:127.0.0.1:1')).toMatch(/suspended .*: 2 deliveries waiting/)
+    expect(await text('queue', 'hold', one, '--why', 'looks odd')).toBe('hold: 1 delivery\n')
+    const backup = join(site.dir, `export-${Math.random()}`)
+    expect(await text('queue', 'export', backup, one)).toBe(`exported 1 message to ${backup}\n`)
+    expect(await text('queue', 'export', `${backup}.mbox`, '--mbox', '--all')).toMatch(/exported 2 messages/)
+    expect(readFileSync(`${backup}.mbox`, 'utf8').match(/^From ann@example\.org /gm)).toHaveLength(2)
+    expect(await text('queue', 'import', backup, '--hold')).toBe('imported 1 message\n')
+    const copies = await json('queue', 'list', one)
+    expect(copies.map(row => row['state'])).toEqual(['held', 'held'])
+    const [first, second] = copies.map(row => String(row['id']))
+    const [shown] = await json('queue', 'show', second ?? '')
+    expect(shown?.['headers']).toContain('Subject: one')
+    expect(await text('queue', 'show', first ?? '')).toMatch(
+      /held {2}x@other\.example {2}by .*: looks odd[\s\S]*Subject: one/,
+    )
+    expect(await text('queue', 'drop', second ?? '')).toBe('drop: 1 delivery\n')
+    expect(await text('queue', 'reroute', 'smtp:127.0.0.1:2', one, '--dry-run')).toBe('would reroute: 1 delivery\n')
+    expect(await text('queue', 'release', one)).toBe('release: 1 delivery\n')
+    expect(await text('queue', 'resume', '--site', 'smtp:127.0.0.1:1')).toMatch(/resumed site/)
+  }
   const forPeople = async (): Promise<void> => {
     const listed = await text('queue', 'list', 'rcpt:x@other.example')
     const id = /^(\w+) +ready .*x@other\.example/m.exec(listed)?.[1] ?? ''
@@ -206,9 +233,16 @@ describe('the queue', () => {
     await deferred()
     await operate()
     await forPeople()
+    await steer()
     await deferred()
     await stopCleanly(running)
     await operate()
+    await steer()
+    // What was changed while no server ran stands in a log of its own.
+    const told = readFileSync(join(site.state, 'operators.log'), 'utf8')
+    for (const event of ['delivery.held', 'delivery.dropped', 'queue.suspended', 'queue.resumed', 'message.received'])
+      expect(told).toContain(`"event":"${event}"`)
+    expect(told.match(/"by":"[^"]+ \(command\)"/g)?.length).toBeGreaterThan(8)
     expect(await text('queue', 'drop', '--all')).toBe('drop: 2 deliveries\n')
     expect(await text('queue', 'list')).toBe('The queue is empty.\n')
     running = await site.start()
@@ -217,7 +251,7 @@ describe('the queue', () => {
       await site.posthorn('queue', 'drop', '--all')
       return (await text('queue', 'list')) === 'The queue is empty.\n' ? true : undefined
     })
-  })
+  }, 240_000)
 })
 
 describe('bin/posthorn.js', () => {

@@ -1,9 +1,13 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import type { QueueId } from '@posthorn/contracts'
-import { connectControl, serveControl, socketPlace, type QueueOperations } from './control.ts'
+import { bodyOf, readAll } from '@posthorn/message'
+import { sampleMessage } from '@posthorn/testkit'
+import { connectControl, serveControl, socketPlace } from './control.ts'
+import type { QueueOperations } from './queue-operations.ts'
 
 const made: string[] = []
 afterEach(() => {
@@ -20,11 +24,22 @@ const newState = (name = 'var'): string => {
 }
 
 const id = 'id' as QueueId
+const content = new Uint8Array(700_000).map((_, i) => i)
 const queue: QueueOperations = {
   list: () => Promise.resolve({ rows: [] }),
   count: () => Promise.resolve(new Map([['ready', 3]])),
   show: () => Promise.resolve(undefined),
+  open: wanted => Promise.resolve(wanted === id ? bodyOf(content) : undefined),
   change: () => Promise.reject(new Error('no such message')),
+  suspend: () => Promise.resolve(2),
+  resume: () => Promise.resolve(undefined),
+  suspensions: () => Promise.resolve([]),
+  put: async (message, parts, actor) => {
+    let size = 0
+    for await (const part of parts) size += part.byteLength
+    if (message.recipients.length === 0) throw new Error('a message needs a recipient')
+    return `${size} by ${actor}` as QueueId
+  },
 }
 
 test('the end of the control socket leaves the state directory alone, wherever it is', async () => {
@@ -53,7 +68,43 @@ test('operations go over the socket with maps, absences and reasons whole', asyn
   expect(await client?.count({} as never, 'state')).toEqual(new Map([['ready', 3]]))
   expect(await client?.show(id)).toBeUndefined()
   await expect(client?.change({} as never, {} as never, 'ann')).rejects.toThrow('no such message')
+  expect(await client?.suspend({ sender: '' }, 'ann')).toBe(2)
+  expect(await client?.resume({ sender: '' }, 'ann')).toBeUndefined()
   client?.close()
   await control.close()
   expect(await connectControl(place.path)).toBeUndefined()
+})
+
+test('content goes over the socket both ways, whole and in turn', async () => {
+  const place = socketPlace(newState())
+  const control = await serveControl(place, queue)
+  const client = await connectControl(place.path)
+  if (client === undefined) throw new Error('nobody listens')
+  const [body, none, count] = await Promise.all([
+    client.open(id),
+    client.open('other' as QueueId),
+    client.count({ and: [] }),
+  ])
+  expect(body && Buffer.from(await readAll(body, 1e6)).equals(content)).toBe(true)
+  expect([none, count]).toEqual([undefined, new Map([['ready', 3]])])
+  expect(await client.put(sampleMessage(), bodyOf(content).open(), 'ann')).toBe('700000 by ann')
+  await expect(client.put(sampleMessage({ recipients: [] }), bodyOf(content).open(), 'ann')).rejects.toThrow(
+    'recipient',
+  )
+  expect(await client.suspensions()).toEqual([])
+  client.close()
+  await control.close()
+})
+
+test('who sends no question is cut off, and the others go on', async () => {
+  const place = socketPlace(newState())
+  const control = await serveControl(place, queue)
+  const client = await connectControl(place.path)
+  const odd = connect(place.path)
+  odd.on('error', () => undefined)
+  odd.write('hello\n')
+  await new Promise(done => odd.once('close', done))
+  expect(await client?.list({ and: [] }, { limit: 1 })).toEqual({ rows: [] })
+  client?.close()
+  await control.close()
 })

@@ -1,8 +1,12 @@
-import { existsSync } from 'node:fs'
+import { createWriteStream, existsSync } from 'node:fs'
+import { finished } from 'node:stream/promises'
+import { join } from 'node:path'
+import { createJournal } from '@posthorn/journal'
 import { systemClock, systemRandom } from '@posthorn/system'
 import { openQueue } from '@posthorn/queue'
-import { connectControl, type QueueOperations } from './control.ts'
+import { connectControl } from './control.ts'
 import { Failure } from './failure.ts'
+import { operationsOf, type QueueOperations } from './queue-operations.ts'
 import { readRunning } from './running.ts'
 import { directories } from '@posthorn/stack'
 
@@ -20,12 +24,30 @@ export const withQueue = async <T>(state: string, use: (queue: QueueOperations) 
   const { queue: directory } = directories(state)
   if (!existsSync(directory))
     throw new Failure(`there is no queue under ${state}; name another with --state or --config`)
-  const queue = await openQueue({ directory, clock: systemClock, random: systemRandom }).catch((error: unknown) => {
-    throw new Failure(error instanceof Error ? error.message : String(error))
-  })
+  return withOwnQueue(state, directory, use)
+}
+
+/** No server runs whose log would have the events of what is changed: they go into a file of their own. */
+const withOwnQueue = async <T>(
+  state: string,
+  directory: string,
+  use: (queue: QueueOperations) => Promise<T>,
+): Promise<T> => {
+  const stream = createWriteStream(join(state, 'operators.log'), { flags: 'a', mode: 0o600 })
+  const journal = createJournal({ stream, clock: systemClock, level: 'info', format: 'json' })
   try {
-    return await use(queue)
+    const given = { directory, clock: systemClock, random: systemRandom, journal }
+    const queue = await openQueue(given).catch((error: unknown) => {
+      throw new Failure(error instanceof Error ? error.message : String(error))
+    })
+    try {
+      return await use(operationsOf(queue, { journal }))
+    } finally {
+      await queue.close()
+    }
   } finally {
-    await queue.close()
+    await journal.close()
+    stream.end()
+    await finished(stream)
   }
 }

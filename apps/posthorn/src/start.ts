@@ -1,6 +1,7 @@
 import { runStack, type ListenerAddress } from '@posthorn/stack'
 import { prepareDevelopmentUser, type DevelopmentUser } from './development-user.ts'
 import { serveControl, socketPlace, type Control } from './control.ts'
+import { operationsOf } from './queue-operations.ts'
 import { removeRunning, writeRunning } from './running.ts'
 import { loadSettings, type Settings } from './settings.ts'
 import { terminal, type Terminal } from './terminal.ts'
@@ -28,7 +29,9 @@ export const start = async (o: StartOptions): Promise<void> => {
     onReady: async (listeners, stack) => {
       const user = settings.development ? await prepareDevelopmentUser(stack.users, state) : undefined
       const place = socketPlace(state)
-      control = await serveControl(place, stack.queue)
+      const { queue, journal, dispatcher } = stack
+      const giveBack = dispatcher.giveBack.bind(dispatcher)
+      control = await serveControl(place, operationsOf(queue, { journal, giveBack }))
       try {
         writeRunning(state, { pid: process.pid, control: place.path, listeners })
       } catch (error) {

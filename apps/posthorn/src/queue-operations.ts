@@ -1,0 +1,53 @@
+import type { Journal, NewMessage, Queue, QueueId, SiteKey } from '@posthorn/contracts'
+
+/** What the command asks of a queue: of the one it has opened, or of a running server's over its control socket. */
+export interface QueueOperations extends Pick<
+  Queue,
+  'list' | 'count' | 'show' | 'open' | 'change' | 'suspend' | 'resume' | 'suspensions'
+> {
+  /** Enqueue a message whose head is part of its content. Resolves when it is on stable storage. */
+  put(message: NewMessage, content: AsyncIterable<Uint8Array>, actor: string): Promise<QueueId>
+}
+
+export interface OperationDeps {
+  readonly journal?: Journal
+  /** Takes back what its dispatcher holds of a site that was suspended. */
+  readonly giveBack?: (site: SiteKey, why: string) => void
+}
+
+/** A queue's operations, as its own process offers them. */
+export const operationsOf = (queue: Queue, { journal, giveBack }: OperationDeps): QueueOperations => ({
+  list: (filter, o) => queue.list(filter, o),
+  count: (filter, by) => queue.count(filter, by),
+  show: id => queue.show(id),
+  open: id => queue.open(id),
+  change: (filter, change, actor, o) => queue.change(filter, change, actor, o),
+  suspend: async (what, actor, o) => {
+    const waiting = await queue.suspend(what, actor, o)
+    if ('site' in what && o?.dryRun !== true) giveBack?.(what.site, `suspended by ${actor}`)
+    return waiting
+  },
+  resume: (what, actor, o) => queue.resume(what, actor, o),
+  suspensions: () => queue.suspensions(),
+  put: async (message, content, actor) => {
+    const draft = queue.begin()
+    let size = 0
+    try {
+      for await (const chunk of content) {
+        size += chunk.byteLength
+        await draft.write(chunk)
+      }
+      await draft.end()
+      await draft.commit(message)
+    } catch (error) {
+      await draft.abort()
+      throw error
+    }
+    const { origin, user, returnPath } = message.envelope
+    const { recipients, held } = message
+    const sender = returnPath?.wire ?? ''
+    const fields = { id: draft.id, origin, sender, recipients: recipients.length, size, user, held, by: actor }
+    journal?.event('message.received', fields)
+    return draft.id
+  },
+})
