@@ -9,8 +9,9 @@ const dotString = /^[\w!#$%&'*+/=?^`{|}~\-\u0080-\uffff]+(?:\.[\w!#$%&'*+/=?^`{|
 /** What may stand in a local part at all, quoted or not. */
 const printable = /^[\x20-\x7e\u0080-\uffff]*$/
 
-/** The length of the quoted string that `text` begins with, quotes included; 0 when there is none that ends. */
+/** The length of the quoted string that `text` begins with, quotes included; 0 when there is none, or none that ends. */
 const quotedLength = (text: string): number => {
+  if (!text.startsWith('"')) return 0
   for (let i = 1; i < text.length; i++) {
     const c = text.charCodeAt(i)
     if (c === 0x22) return i + 1

@@ -27,6 +27,13 @@ const notRefused = (texts: readonly string[]): readonly string[] =>
   })
 const tooLong = { ok: false, why: 'too-long' }
 
+test('row 12: what ends in a quote is no quoted string when it does not begin with one', () => {
+  for (const local of ['x y"', '\rx"', '\nx y"', '\0"', 'x"', '<x y"', 'a@b"', 'é y"']) {
+    expect(parseMailbox(`${local}@example.org`)).toBeUndefined()
+    expect(read(`<${local}@example.org>`)).toEqual(syntax)
+  }
+})
+
 describe('a path', () => {
   test('is read as local part, domain and what stood between the brackets', () => {
     expect(read('<Ann.Lee+tag@Example.ORG> SIZE=1')).toEqual({
