@@ -66,15 +66,30 @@ export const newRecipient = (
 /** Leave out what would be delivered to the same place twice: two aliases of one message may meet there. */
 export const distinct = (recipients: readonly NewRecipient[]): readonly NewRecipient[] => {
   if (recipients.length < 2) return recipients
-  const seen = new Set<string>()
-  return recipients.filter(({ to, site, returnPath }) => {
+  const places = new Map<string, number>()
+  const kept: NewRecipient[] = []
+  for (const recipient of recipients) {
+    const { to, site, returnPath } = recipient
     // Two mailboxes get two copies although they have one address; two return paths are two senders to be told.
     const key = `${site}\n${to.wire}\n${returnPath === undefined ? '=' : (returnPath?.wire ?? '')}`
-    if (seen.has(key)) return false
-    seen.add(key)
-    return true
-  })
+    const at = places.get(key)
+    const before = at === undefined ? undefined : kept[at]
+    if (at === undefined || before === undefined) places.set(key, kept.push(recipient) - 1)
+    else kept[at] = heardOf(before, recipient)
+  }
+  return kept
 }
+
+/** What the sender wants to hear when one delivery stands for two recipients: whatever it wants to hear of either (RFC 3461 §4.1). */
+const heardOf = (a: NewRecipient, b: NewRecipient): NewRecipient => {
+  if (b.notify === 'never') return a
+  if (a.notify === 'never') return b
+  if (a.notify === undefined && b.notify === undefined) return a
+  return { ...a, notify: [...new Set([...(a.notify ?? unasked), ...(b.notify ?? unasked)])] }
+}
+
+/** What is told to who did not say (RFC 3461 §4.1). */
+const unasked = ['failure', 'delay'] as const
 
 const asRecipient = ({ to, orcpt, notify, returnPath }: NewRecipient): Recipient => ({
   to,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { AcceptedRecipient } from '@posthorn/contracts'
 import { slot } from '@posthorn/plugin'
 import type { Slot } from '@posthorn/plugin'
 import { parseHeaders, utf8 } from '@posthorn/message'
@@ -125,10 +126,29 @@ describe('a message that a session brings', () => {
     )
     const all = await claims(queue)
     expect(all.map(c => [c.site, c.to.notify, c.to.returnPath]).toSorted(byText)).toEqual([
-      ['local:carol', ['delay'], undefined],
+      ['local:carol', ['delay', 'failure'], undefined],
       ['local:dave', 'never', null],
     ])
     expect(await textOf(all[0])).not.toContain('for <')
+  })
+
+  test.each([
+    ['never', ['failure'], ['failure']],
+    [['success'], 'never', ['success']],
+    ['never', undefined, undefined],
+    ['never', 'never', 'never'],
+    [undefined, ['success'], ['failure', 'delay', 'success']],
+    [undefined, undefined, undefined],
+  ] as const)('of recipients who meet in one place, NOTIFY %j and %j tell the sender of %j', async (a, b, both) => {
+    const { intake, queue } = await worldOf()
+    const carol = { to: box('carol@example.org'), destination: { mailbox: 'carol' } }
+    const asked = (address: string, notify: typeof a | typeof b): AcceptedRecipient => ({
+      to: box(address),
+      goesTo: [carol],
+      ...(notify !== undefined && { notify }),
+    })
+    await bring(intake, transaction({ recipients: [asked('list@example.org', a), asked('team@example.org', b)] }))
+    expect((await claims(queue)).map(claim => claim.to.notify)).toEqual([both])
   })
 
   test('says in the journal and in its facts whence it came', async () => {
