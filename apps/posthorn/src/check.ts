@@ -19,6 +19,7 @@ export const check = async (o: StateOptions): Promise<void> => {
   out.line(out.bold(development ? 'Development mode: no configuration file given.' : 'The configuration is right.'))
   say('hostname', c.hostname)
   say('state', state)
+  if (c.queue !== 'embedded') say('queue', 'in PostgreSQL, shared with the other nodes')
   for (const [name, l] of Object.entries(c.listeners))
     say(name, l === false ? 'off' : 'path' in l ? l.path : `${l.host}:${l.port}`)
   say('domains', c.domains.join(', ') || 'none: nothing is delivered here')

@@ -6,7 +6,7 @@ import { actor } from './actor.ts'
 import { Failure } from './failure.ts'
 import { filterOf } from './filter.ts'
 import { withQueue } from './queue-access.ts'
-import { stateOf, type StateOptions, withState } from './state-option.ts'
+import { type StateOptions, withState } from './state-option.ts'
 import { span, terminal } from './terminal.ts'
 
 interface ChangeOptions extends StateOptions {
@@ -24,7 +24,7 @@ const run = async (change: Change, terms: readonly string[], o: ChangeOptions): 
   const filter = filterOf(terms)
   const dryRun = o.dryRun === true
   const wanted: Change = o.why === undefined ? change : { ...change, why: o.why.slice(0, 500) }
-  await withQueue(await stateOf(o), async queue => {
+  await withQueue(o, async queue => {
     const changed = await queue.change(filter, wanted, actor(), { dryRun })
     out.value({ ...wanted, deliveries: changed, dryRun })
     out.line(`${dryRun ? 'would ' : ''}${change.do}: ${deliveries(changed)}`)
@@ -69,7 +69,7 @@ const suspend = async (o: SuspendOptions): Promise<void> => {
   const out = terminal(o.json === true)
   const named = suspendedOf(o)
   const dryRun = o.dryRun === true
-  await withQueue(await stateOf(o), async queue => {
+  await withQueue(o, async queue => {
     if (named === undefined) {
       const all = await queue.suspensions()
       for (const one of all) out.value(one)
@@ -95,7 +95,7 @@ const resume = async (o: SuspendOptions): Promise<void> => {
   const named = suspendedOf(o)
   if (named === undefined) throw new Failure('say which: --site or --sender', 2)
   const dryRun = o.dryRun === true
-  await withQueue(await stateOf(o), async queue => {
+  await withQueue(o, async queue => {
     const waiting = await queue.resume(named.what, actor(), { dryRun })
     if (waiting === undefined) throw new Failure(`${named.text} is not suspended`)
     out.value({ resumed: named.what, deliveries: waiting, dryRun })

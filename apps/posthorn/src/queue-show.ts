@@ -3,7 +3,7 @@ import type { Attempt, HistoryRow, QueueId, QueueRow } from '@posthorn/contracts
 import type { Body } from '@posthorn/message'
 import { Failure } from './failure.ts'
 import { withQueue } from './queue-access.ts'
-import { stateOf, type StateOptions, withState } from './state-option.ts'
+import { type StateOptions, withState } from './state-option.ts'
 import { octets, printable, span, type Terminal, terminal } from './terminal.ts'
 
 /** Until a wall time in ms, for people. */
@@ -28,7 +28,7 @@ const headOf = async (body: Body | undefined): Promise<readonly string[]> => {
 
 const show = async (id: string, o: StateOptions): Promise<void> => {
   const out = terminal(o.json === true)
-  await withQueue(await stateOf(o), async queue => {
+  await withQueue(o, async queue => {
     const entry = await queue.show(id as QueueId)
     if (entry === undefined)
       throw new Failure(`there is no message ${JSON.stringify(id)}, neither queued nor in the history that is kept`)

@@ -12,7 +12,7 @@ import { messageFrom, messageJson } from './message-file.ts'
 import { mboxEntry } from './mbox.ts'
 import { withQueue } from './queue-access.ts'
 import type { QueueOperations } from './queue-operations.ts'
-import { stateOf, type StateOptions, withState } from './state-option.ts'
+import { type StateOptions, withState } from './state-option.ts'
 import { terminal } from './terminal.ts'
 
 interface TransferOptions extends StateOptions {
@@ -65,7 +65,7 @@ const exportMessages = async (target: string, terms: readonly string[], o: Trans
   const filter = filterOf(terms)
   const dryRun = o.dryRun === true
   if (!dryRun && o.mbox === true && existsSync(target)) throw new Failure(`${target} is there already`)
-  await withQueue(await stateOf(o), async queue => {
+  await withQueue(o, async queue => {
     let messages = 0
     const mbox = dryRun || o.mbox !== true ? undefined : await open(target, 'wx', 0o600)
     if (!dryRun && mbox === undefined) await mkdir(target, { recursive: true, mode: 0o700 })
@@ -118,7 +118,7 @@ const importMessages = async (directory: string, o: TransferOptions): Promise<vo
       if (typeof message === 'string') throw new Failure(`${join(directory, name)}: ${message}`)
       return { name, content, message: o.hold === true ? { ...message, held: `imported by ${actor()}` } : message }
     })
-  await withQueue(await stateOf(o), async queue => {
+  await withQueue(o, async queue => {
     for (const { name, content, message } of files) {
       if (dryRun) continue
       const id = await queue.put(message, createReadStream(content), actor())

@@ -7,7 +7,7 @@ import { withQueue } from './queue-access.ts'
 import { addChangeCommands } from './queue-change.ts'
 import { addShowCommand, when } from './queue-show.ts'
 import { addTransferCommands } from './queue-transfer.ts'
-import { stateOf, type StateOptions, withState } from './state-option.ts'
+import { type StateOptions, withState } from './state-option.ts'
 import { octets, span, terminal } from './terminal.ts'
 
 const pageSize = 500
@@ -29,7 +29,7 @@ const list = async (terms: readonly string[], o: StateOptions & { readonly limit
   const limit = /^\d{1,7}$/.test(o.limit) ? Number(o.limit) : 0
   if (limit < 1) throw new Failure(`--limit takes a whole number of at least 1, not ${JSON.stringify(o.limit)}`, 2)
   const filter = filterOf(terms)
-  await withQueue(await stateOf(o), async queue => {
+  await withQueue(o, async queue => {
     let shown = 0
     let after: string | undefined
     do {
@@ -52,7 +52,7 @@ const count = async (terms: readonly string[], o: StateOptions & { readonly by?:
   const out = terminal(o.json === true)
   const filter = filterOf(terms)
   const by = o.by === undefined ? undefined : fieldOf(o.by)
-  await withQueue(await stateOf(o), async queue => {
+  await withQueue(o, async queue => {
     const counts = await queue.count(filter, by)
     const rows = [...counts].sort((a, b) => b[1] - a[1])
     out.value(Object.fromEntries(rows))

@@ -54,9 +54,7 @@ const pauses = [50, 100, 200, 400, 800, 1500] as const
 /** All integers of ours fit a number; bytes and text are read as `pg` does. */
 const int8 = 20
 const getTypeParser = ((oid: number, format?: 'text' | 'binary') =>
-  oid === int8 && format !== 'binary'
-    ? Number
-    : types.getTypeParser(oid, format)) as typeof types.getTypeParser
+  oid === int8 && format !== 'binary' ? Number : types.getTypeParser(oid, format)) as typeof types.getTypeParser
 
 /** What every connection of ours is opened with. A `250` means: flushed, here and on the standbys that the server waits for. */
 export const connectionConfig = (o: Omit<DatabaseOptions, 'clock' | 'connections'>): PoolConfig => ({
@@ -122,6 +120,8 @@ export const openDatabase = (o: DatabaseOptions): Database => {
   const pool = new Pool({ ...connectionConfig(o), max: o.connections, idleTimeoutMillis: 30_000 })
   // A connection that dies while nobody uses it: the pool has dropped it, and whoever comes next gets another.
   pool.on('error', () => undefined)
+  // One that dies in use tells by its query, and by an event, which would end the process if nobody heard it.
+  pool.on('connect', client => client.on('error', () => undefined))
   const ending = new AbortController()
 
   const connect = async (): Promise<PoolClient> => {

@@ -2,6 +2,7 @@ import type { Clock, Journal, Random } from '@posthorn/contracts'
 import { createIds } from '@posthorn/queue-base'
 import { connectionConfig, openDatabase } from './database.ts'
 import type { Database } from './database.ts'
+import { nextDue } from './due.ts'
 import { channelOf, listen } from './listen.ts'
 import { createOwners, endNode } from './owners.ts'
 import type { Owners } from './owners.ts'
@@ -61,7 +62,6 @@ export const openPostgresQueue = async (o: PostgresOptions): Promise<PostgresQue
   }
   const time = createTime(clock)
   const owners = createOwners(db, { clock, time, node, lifeMs: takeoverMs })
-  const life = keepAlive({ db, owners, clock, journal, beatMs: takeoverMs / 6, keepMs: o.keepMs ?? 7 * 86_400_000 })
   const notify = createNotify(db, { clock, channel: channelOf(schema), self: node })
   const { queue, wake } = createQueue({
     db,
@@ -76,6 +76,8 @@ export const openPostgresQueue = async (o: PostgresOptions): Promise<PostgresQue
       await Promise.all([life.stop(), ears.close(), notify.settled()])
     },
   })
+  const keepMs = o.keepMs ?? 7 * 86_400_000
+  const life = keepAlive({ db, owners, clock, journal, wake, beatMs: takeoverMs / 6, keepMs })
   const ears = listen(connectionConfig(connection), { schema, self: node, clock, heard: wake })
   return queue
 }
@@ -86,6 +88,7 @@ const keepAlive = (o: {
   readonly owners: Owners
   readonly clock: Clock
   readonly journal: Journal | undefined
+  readonly wake: () => void
   readonly beatMs: number
   readonly keepMs: number
 }): { stop(): Promise<void> } => {
@@ -109,7 +112,10 @@ const keepAlive = (o: {
     )
   }
   every('heartbeat', o.beatMs, async () => {
-    await o.owners.beat()
+    if (!(await o.owners.beat())) return o.beatMs
+    // What another node left behind tells nobody: those who live look.
+    const { now, at } = await nextDue(o.db)
+    if (at !== undefined && at <= now) o.wake()
     return o.beatMs
   })
   every('sweep', sweepEvery, async () => ((await sweep(o.db, o.keepMs)) ? sweepAgain : sweepEvery))

@@ -6,8 +6,8 @@ import type { Time } from './time.ts'
 export interface Owners {
   /** Resolves when the owner's row is there and says that it lives; at once when that is known. */
   readonly alive: (owner: Owner) => Promise<void>
-  /** Tell the others that all owners of this process live. Rejects with StoreError. */
-  beat(): Promise<void>
+  /** Tell the others that all owners of this process live. Says whether there are any. Rejects with StoreError. */
+  beat(): Promise<boolean>
   /** They live no more, and their leases end. Says who they were. */
   end(): Promise<readonly Owner[]>
 }
@@ -35,10 +35,15 @@ export const createOwners = (
   return {
     alive: owner => {
       const last = known.get(owner)
-      // Half a life: the heart beats much oftener, so that this waits only for the first time and after a failure.
-      return last !== undefined && o.clock.monotonic() - last < o.lifeMs / 2 ? Promise.resolve() : write([owner])
+      // The heart beats oftener, so that this waits only for the first time and after a failure. Who asks is then sure of four
+      // fifths of a life, which is what a lease may last.
+      return last !== undefined && o.clock.monotonic() - last < o.lifeMs / 5 ? Promise.resolve() : write([owner])
     },
-    beat: () => (known.size === 0 ? Promise.resolve() : write([...known.keys()])),
+    beat: async () => {
+      if (known.size === 0) return false
+      await write([...known.keys()])
+      return true
+    },
     end: async () => {
       const names = [...known.keys()]
       known.clear()

@@ -6,6 +6,7 @@ import { claimsOf } from './claims.ts'
 import { commitGroup } from './commit.ts'
 import type { Database } from './database.ts'
 import { createDraft } from './draft.ts'
+import { nextDue } from './due.ts'
 import type { Inserted } from './enqueue.ts'
 import { createGroup } from './group.ts'
 import { createKeyValue } from './keyvalue.ts'
@@ -121,9 +122,10 @@ export const createQueue = (o: QueueDeps): { readonly queue: PostgresQueue; read
     pause: (site, until, why) => transact(work => pause(work, clean(site), { until: time.toDatabase(until), why })),
     disown: which => transact(work => disown(work, which)),
     nextDue: async () => {
-      const at = await nextDue(db)
-      waker.promise(at === undefined ? undefined : at - time.skew)
-      return at === undefined ? undefined : at - time.skew
+      const { at } = await nextDue(db)
+      const due = at === undefined ? undefined : at - time.skew
+      waker.promise(due)
+      return due
     },
     onWake: waker.on,
     keyValue: space => createKeyValue(db, clean(space)),
@@ -158,16 +160,4 @@ const pause = async (work: Work, site: string, o: { readonly until: number; read
   else await work.sql.query('delete from pause where site = $1', [site])
   // A pause that ends sooner than a mark was moved to; where nothing waits, the next claim takes the mark away.
   touch(work, site, Math.max(o.until, work.now))
-}
-
-const nextDue = async (db: Database): Promise<number | undefined> => {
-  const [row] = await db.read<{ ready: number | null; ends: number | null }>(
-    `select (select at from ready order by at, seq limit 1) as ready,
-       (select min(least(l.lease_until, o.alive_until)) from owner o cross join lateral (
-         select d.lease_until from delivery d where d.state = 1 and d.owner = o.name order by d.lease_until limit 1) l) as ends`,
-    [],
-    'next due',
-  )
-  const times = [row?.ready, row?.ends].filter(at => at !== null && at !== undefined)
-  return times.length === 0 ? undefined : Math.min(...times)
 }

@@ -36,6 +36,16 @@ describe('a configuration', () => {
     expect(text).toContain('trusted[0]: ')
   })
 
+  test('takes a database for the queue from a URL without a password, a file or the environment', () => {
+    const check = (postgres: object): string => problems({ hostname: 'x.test', queue: { postgres } })
+    expect(check({ url: 'postgres://mail@db.test/mail' })).toBe('')
+    expect(check({ url: { env: 'MAIL_DATABASE' }, takeover: '30s', connections: 20 })).toBe('')
+    expect(check({ url: 'postgres://mail:secret@db.test/mail' })).toContain('queue.postgres.url: ')
+    expect(check({ url: 'mysql://mail@db.test/mail' })).toContain('queue.postgres.url: is not a URL such as')
+    expect(check({ url: 'postgres://db.test/mail', takeover: '1s' })).toContain('queue.postgres.takeover: ')
+    expect(problems({ hostname: 'x.test', queue: 'sqlite' })).toContain('queue: ')
+  })
+
   test('refuses credentials for a next hop over anything but a verified connection', () => {
     const smarthost = { host: 'relay.test', user: 'u', password: { env: 'P' }, tls: 'may' }
     expect(problems({ hostname: 'x.test', outbound: { smarthost } })).toContain('outbound.smarthost.tls: ')

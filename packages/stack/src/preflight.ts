@@ -8,6 +8,7 @@ import { mailboxOptions, usersWithout } from './local-mailboxes.ts'
 import type { Config } from './schema.ts'
 import { smarthostLogin } from './smarthost-login.ts'
 import { explained } from './stack-error.ts'
+import { databaseUrl } from './store.ts'
 
 /**
  * Look at what a configuration names, without starting or writing anything: secrets, certificate, users, mailboxes. Rejects with
@@ -15,6 +16,7 @@ import { explained } from './stack-error.ts'
  */
 export const preflight = async (config: Config, state: string = config.state): Promise<readonly string[]> => {
   if (typeof config.outbound === 'object') smarthostLogin(config.outbound.smarthost)
+  databaseUrl(config)
   const { tls } = config
   if (tls !== undefined) (await explained('the certificate', () => fileCertificates({ default: tls, clock }))).close()
   const users = await explained('', () => openUsers(join(directories(state).state, config.users), { clock, random }))

@@ -67,6 +67,25 @@ const auth = z.union([
   }),
 ])
 
+const databaseUrl = z.string().refine(
+  text => {
+    const url = URL.parse(text)
+    return url !== null && /^postgres(ql)?:$/.test(url.protocol) && url.password === ''
+  },
+  {
+    error:
+      'is not a URL such as "postgres://posthorn@db.example.org/mail"; one with a password goes into { file } or { env }',
+  },
+)
+const postgres = z.strictObject({
+  /** From a file or the environment when there is a password in it. */
+  url: z.union([secret, databaseUrl]),
+  /** The other nodes go on with the mail of one that has not been heard of for so long. */
+  takeover: time('75s').refine(ms => ms >= 5_000, 'is shorter than "5s"'),
+  /** At most so many at a time, of this node. */
+  connections: z.int().min(2).max(500).default(10),
+})
+
 const nextHop = z.strictObject({
   host: z.string().min(1),
   port: port.default(25),
@@ -109,6 +128,8 @@ export const schema = z.strictObject({
       lmtp: listener.default(false),
     })
     .prefault({}),
+  /** Where the queue is: below the state directory, or in a PostgreSQL database that several nodes share. */
+  queue: z.union([z.literal('embedded'), z.strictObject({ postgres })]).default('embedded'),
   /** Domains whose mail ends here. */
   domains: z.array(domain).default([]),
   /** Mailboxes besides those of the users; `ann` stands for ann at every domain. */

@@ -8,7 +8,6 @@ import { createLmtpIntake, createMailboxes, type LocalMailboxes } from '@posthor
 import { openUsers, type Users } from '@posthorn/msa'
 import { createDispatcher, type Dispatcher } from '@posthorn/mta'
 import type { Recipient } from '@posthorn/plugin'
-import { openQueue } from '@posthorn/queue'
 import { createListener, type Listener } from '@posthorn/smtp-listener'
 import { systemClock, systemNetwork, systemRandom } from '@posthorn/system'
 import { certificatesOf } from './certificate.ts'
@@ -20,11 +19,13 @@ import { followUsers } from './follow-users.ts'
 import { hostsOf, type Injector } from './hosts.ts'
 import { mailboxOptions } from './local-mailboxes.ts'
 import { cleanDaily } from './clean-daily.ts'
+import { takeNodeName } from './node-name.ts'
 import { Opened } from './opened.ts'
 import { createOutbound, withPluginTransports } from './outbound.ts'
 import { serviceNames, type Config, type ServiceName } from './schema.ts'
 import { servicesOf } from './services.ts'
 import { explained, StackError } from './stack-error.ts'
+import { leaseTerms, openStore } from './store.ts'
 
 /** Where a service listens. */
 export type ListenerAddress = { readonly host: string; readonly port: number } | { readonly path: string }
@@ -119,9 +120,10 @@ const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<St
   const journal = o.journal ?? log ?? silent
   const env = { clock, random, journal }
 
+  const node = config.queue === 'embedded' ? undefined : await explained('', () => takeNodeName(at.state, random))
+  if (node !== undefined) opened.add(() => node.release())
   const store =
-    o.store ??
-    (await explained('', () => openQueue({ ...env, directory: at.queue, floorBytes: config.limits.freeSpace })))
+    o.store ?? (await explained('', () => openStore(config, at, { ...env, ...(node && { node: node.name }) })))
   opened.add(() => store.close())
   const resolver = resolverOf(config, env, o.resolver)
   opened.add(() => resolver.close())
@@ -152,6 +154,7 @@ const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<St
     expireMs: config.retry.expire,
     warnAfterMs: config.retry.warn,
     concurrency: config.concurrency,
+    ...leaseTerms(config),
   })
   const inject = createInject({ ...outward, handoff: dispatcher })
   injector = { inject, resolve: (recipients, sender) => resolveAll(recipients, { ...outward, sender }) }
