@@ -1,3 +1,5 @@
+import { constants } from 'node:os'
+
 /**
  * Why a Maildir operation did not happen.
  * `full`: no room or no inode left. `quota`: the owner's share is used up. `invalid`: the path is no Maildir. `gone`: the message or
@@ -25,9 +27,11 @@ const faults: Readonly<Record<string, MaildirFault>> = {
   ELOOP: 'invalid',
 }
 
-/** The code of a system error, such as `ENOENT`. */
-export const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+/** The code of a system error, such as `ENOENT`. Node has no name for the end of a share, only its number. */
+export const codeOf = (error: unknown): string | undefined => {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined
+  return 'errno' in error && error.errno === -constants.errno.EDQUOT ? 'EDQUOT' : error.code
+}
 
 /** A system error as a MaildirError that says which step failed; a MaildirError stays what it is. */
 export const asMaildirError = (error: unknown, step: string): MaildirError => {

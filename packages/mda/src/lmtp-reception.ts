@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import type {
   Awaitable,
   Destination,
@@ -38,7 +39,10 @@ const newId = ({ clock, random }: LmtpIntakeOptions): QueueId => {
   return `${clock.wall().toString(36).padStart(9, '0')}${chance}` as QueueId
 }
 
-const isFull = (error: Error): boolean => 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
+const isFull = (error: Error): boolean =>
+  ('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) ||
+  // Node has no name for the end of a share.
+  ('errno' in error && error.errno === -constants.errno.EDQUOT)
 
 /** A message on its way straight into mailboxes. */
 export class LmtpReception implements Reception {

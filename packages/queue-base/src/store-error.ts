@@ -10,10 +10,14 @@ export const storeError = (message: string, o: { readonly full: boolean; readonl
 /** Whether a value was made by `storeError`. */
 export const isStoreError = (x: unknown): x is StoreError => x instanceof Error && x.name === 'StoreError'
 
+/** A used-up share (EDQUOT), for which Node has no name: Linux's number, and that of the BSDs. */
+const shareUsedUp: ReadonlySet<unknown> = new Set([-122, -69])
+
 /** Whether a failed system call means that room is short (ENOSPC, EDQUOT, EFBIG, no more inodes). */
 const isFull = (error: unknown): boolean => {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG'
+  const number = error instanceof Error && 'errno' in error ? error.errno : undefined
+  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG' || shareUsedUp.has(number)
 }
 
 /** Any failure of the file system as a StoreError. */
