@@ -1,6 +1,6 @@
 import { constants, closeSync, existsSync, fchmodSync, fsyncSync, lstatSync, mkdirSync, openSync } from 'node:fs'
 import type { Stats } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 
 /** Where everything of one store lives. */
 export interface Layout {
@@ -60,8 +60,30 @@ const touchFile = (path: string): void => {
   closeSync(fd)
 }
 
+/**
+ * The names of the directory and of those above it, as far up as they are this user's. Not those alone that were made just now:
+ * a start that was killed may have made them and not come to the sync.
+ */
+const syncAncestors = (directory: string, made: string | undefined, user: number | undefined): void => {
+  const top = made === undefined ? undefined : dirname(resolve(made))
+  for (let at = resolve(directory), isNew = top !== undefined; statOf(at)?.uid === user; at = dirname(at)) {
+    const parent = dirname(at)
+    if (parent === at) return
+    try {
+      syncDirectory(parent)
+    } catch (error) {
+      // What stood before may lie where we must not look, or where directories cannot be synced.
+      if (isNew) throw error
+    }
+    if (parent === top) isNew = false
+  }
+}
+
 /** Make the directories with mode 0700 and check that everything in them is ours. Throws an Error that names the file. */
-export const prepareDirectory = (layout: Layout, user: number | undefined = process.geteuid?.()): void => {
+export const prepareDirectory = (
+  layout: Layout,
+  { user = process.geteuid?.(), sync = true }: { readonly user?: number | undefined; readonly sync?: boolean } = {},
+): void => {
   const made = mkdirSync(layout.directory, { recursive: true, mode: 0o700 })
   check(layout.directory, 'directory', user)
   check(layout.spool, 'directory', user)
@@ -70,6 +92,7 @@ export const prepareDirectory = (layout: Layout, user: number | undefined = proc
   for (const suffix of ['-wal', '-shm', '-journal']) check(layout.database + suffix, 'file', user)
   touchFile(layout.lock)
   touchFile(layout.database)
+  if (!sync) return
   syncDirectory(layout.directory)
-  if (made !== undefined) syncDirectory(dirname(made))
+  syncAncestors(layout.directory, made, user)
 }

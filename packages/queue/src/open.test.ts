@@ -123,7 +123,7 @@ test('row 49: symbolic links, foreign files and files that others may write are 
   mkdirSync(layoutOf(odd).lock)
   await expect(open(odd)).rejects.toThrow('lock.db: it is no file')
   const foreign = layoutOf(newDirectory())
-  expect(() => prepareDirectory(foreign, (process.geteuid?.() ?? 0) + 1)).toThrow('it belongs to user')
+  expect(() => prepareDirectory(foreign, { user: (process.geteuid?.() ?? 0) + 1 })).toThrow('it belongs to user')
 })
 
 test('files are for their owner alone, whatever the umask', async () => {
@@ -257,6 +257,20 @@ test('leases of an instance that is gone are free at the next start', async () =
   expect(await claimSample(second)).toHaveLength(1)
   await second.close()
   expect(events).toEqual([['queue.recovered', { leases: 1, orphans: 0 }]])
+})
+
+test('row 48: a clock set back by a day frees no lease, and holds up nothing that comes in afterwards', async () => {
+  const queue = await open(newDirectory())
+  await enqueueSample(queue)
+  expect(await claimSample(queue)).toHaveLength(1)
+  const before = clock.wall()
+  clock.setWall(before - 86_400_000)
+  cleaners.push(() => clock.setWall(before + 60_000))
+  expect(await claimSample(queue)).toEqual([])
+  const id = await enqueueSample(queue)
+  const claims = await claimSample(queue)
+  expect(claims.map(claim => claim.id)).toEqual([id])
+  expect(await queue.settle(claims.map(lease => ({ lease, fate: { to: 'delivered' } })))).toEqual(['ok'])
 })
 
 test('a thousand sessions that commit at once share a few transactions', async () => {

@@ -38,9 +38,9 @@ const defaultFloor = 64 * 1024 * 1024
  */
 export const openQueue = async (o: QueueOptions): Promise<EmbeddedQueue> => {
   const layout = layoutOf(o.directory)
-  prepareDirectory(layout)
-  const unlock = lockDirectory(layout)
   const { clock, journal, sync = true, floorBytes: floor = defaultFloor } = o
+  prepareDirectory(layout, { sync })
+  const unlock = lockDirectory(layout)
   let engine: ThreadEngine
   try {
     engine = await startEngine(

@@ -81,7 +81,7 @@ export const check = async (root: string, promised: Promised): Promise<readonly 
   } catch (error) {
     return [...findings, { kind: 'fatal', what: String(error) }]
   }
-  const inMaildir = await delivered(join(root, 'var', 'mail', 'bob'), findings)
+  const inMaildir = await delivered(join(root, 'mail', 'bob'), findings)
   const somewhere = (key: string): boolean => inQueue.has(key) || inMaildir.has(key)
   // The report may have come without the word of it: then its name follows from the message's.
   const reported = (key: string): boolean =>

@@ -30,13 +30,12 @@ export const wholeName = (bytes: Uint8Array): string | undefined => {
   return Buffer.concat([headOf(name), contentOf(name)]).equals(bytes) ? name : undefined
 }
 
-/** A third is larger than `inline`, and goes through the spool. */
+/** Small ones, those that just fit into the database, and those larger than `inline`, which go through the spool. */
 export const samplesOf = (label: string, count: number, seed: number, inline: number): readonly Sample[] => {
   const random = seededRandom(seed)
   return Array.from({ length: count }, (_, i) => {
     const kind = random.int(6)
-    const size =
-      kind < 3 ? 200 + random.int(3000) : kind === 3 ? inline - random.int(4000) : inline + random.int(40_000)
+    const size = kind < 2 ? 200 + random.int(3000) : kind < 5 ? inline - random.int(4000) : inline + random.int(40_000)
     return { name: `${label}${i}-${size}`, size, recipients: 1 + random.int(2) }
   })
 }

@@ -91,10 +91,14 @@ interface OpenFile {
   readonly append: boolean
 }
 
+const writing: ReadonlySet<string> = new Set(['write', 'writev', 'pwrite64', 'pwritev', 'ftruncate'])
+const changing: ReadonlySet<string> = new Set(['mkdir', 'unlink', 'rename'])
+const pathOf = (call: Call): string => String(stringsOf(call.args)[0] ?? '')
+
 /** What of the tree is watched, as the process saw it: everything below `root`. Which syncs count, for the proof that they matter. */
 export interface DiskOptions {
   readonly root: string
-  readonly ignoreSync?: (path: string, kind: Node['kind']) => boolean
+  readonly ignoreSync?: RegExp
 }
 
 /**
@@ -122,18 +126,28 @@ export class Disk {
     this.#open = new Map()
   }
 
-  /** Whether this edge changes what is on the disk, or what of it is durable. */
-  feed({ at, call }: Edge): 'changed' | 'synced' | undefined {
-    const before = [this.changes, this.version] as const
+  /** What feeding this edge would do: change the disk, or make changes durable. */
+  effect({ at, call }: Edge): 'change' | 'sync' | undefined {
+    if (at === 'end') {
+      const sync = this.#syncing.get(call)
+      if (sync !== undefined) return call.result === 0 && sync.ids.size > 0 ? 'sync' : undefined
+      return call.name === 'openat' && call.args.includes('O_CREAT') && this.#inside(pathOf(call)) !== undefined
+        ? 'change'
+        : undefined
+    }
+    if (call.result === -1) return undefined
+    if (changing.has(call.name)) return this.#inside(pathOf(call)) === undefined ? undefined : 'change'
+    return writing.has(call.name) && this.#open.has(Number.parseInt(call.args, 10)) ? 'change' : undefined
+  }
+
+  feed({ at, call }: Edge): void {
     if (at === 'begin') {
       // A descriptor may be given out again before the call that closed it has returned.
       if (call.result !== -1 && call.name !== 'openat') this.#begin(call)
-    } else {
-      if (call.name === 'openat' && (call.result ?? -1) >= 0) this.#opened(call)
-      this.#end(call)
+      return
     }
-    if (this.version !== before[1]) return 'synced'
-    return this.changes !== before[0] ? 'changed' : undefined
+    if (call.name === 'openat' && (call.result ?? -1) >= 0) this.#opened(call)
+    this.#end(call)
   }
 
   #inside(path: string): readonly string[] | undefined {
@@ -286,7 +300,8 @@ export class Disk {
   }
 
   #sync(call: Call, { node, path }: OpenFile): void {
-    if (this.#o.ignoreSync?.(path.slice(this.#o.root.length), node.kind) === true) return
+    if (this.#o.ignoreSync?.test(path.slice(this.#o.root.length) + (node.kind === 'directory' ? '/' : '')) === true)
+      return
     // What began before and has not ended may or may not be covered, and is not.
     const ids = new Set(node.pending.filter(change => change.ended).map(change => change.id))
     this.#syncing.set(call, { node, ids })

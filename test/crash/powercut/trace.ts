@@ -16,13 +16,10 @@ export interface Edge {
 }
 
 /** The calls that change a disk, make it durable, or move what these refer to. */
-export const tracedCalls: readonly string[] = [
-  ...['open', 'openat', 'openat2', 'creat', 'close', 'close_range', 'dup', 'dup2', 'dup3', 'lseek', 'mmap'],
-  ...['write', 'pwrite64', 'writev', 'pwritev', 'pwritev2', 'ftruncate', 'truncate', 'fallocate'],
-  ...['rename', 'renameat', 'renameat2', 'link', 'linkat', 'symlink', 'symlinkat', 'unlink', 'unlinkat'],
-  ...['mkdir', 'mkdirat', 'rmdir', 'fsync', 'fdatasync', 'sync_file_range'],
-  ...['copy_file_range', 'sendfile', 'splice', 'io_uring_setup'],
-]
+export const tracedCalls = `open openat openat2 creat close close_range dup dup2 dup3 lseek mmap
+  write pwrite64 writev pwritev pwritev2 ftruncate truncate fallocate copy_file_range sendfile splice io_uring_setup
+  rename renameat renameat2 link linkat symlink symlinkat unlink unlinkat mkdir mkdirat rmdir
+  fsync fdatasync sync_file_range`.split(/\s+/)
 
 const resultOf = (text: string): number | undefined => {
   const found = /= (-?\d+|0x[0-9a-f]+|\?)/.exec(text)?.[1]

@@ -11,12 +11,12 @@ import { contentOf, endOf, headOf, samplesOf, wholeName } from './content.ts'
 import type { Sample } from './content.ts'
 
 const [root = '', label = 'm', count = '50', seed = '1', ending = 'close'] = process.argv.slice(2)
-const bodyInline = 12_000
+const bodyInline = 40_000
 const owner = 'workload' as Owner
 const say = (text: string): void => void writeSync(1, `${text}\n`)
 
 const queue = await openQueue({ directory: join(root, 'var', 'queue'), clock, random, bodyInline, floorBytes: 0 })
-const maildir = await createMaildir(join(root, 'var', 'mail', 'bob'))
+const maildir = await createMaildir(join(root, 'mail', 'bob'))
 
 const bytesOf = async (claim: Claim): Promise<Uint8Array> => {
   const chunks: Uint8Array[] = []
@@ -78,25 +78,37 @@ const send = async (sample: Sample, fresh: boolean): Promise<void> => {
 }
 
 const samples = samplesOf(label, Number(count), Number(seed), bodyInline)
-let next = 0
-const sender = async (): Promise<void> => {
-  for (let i = next++; i < samples.length; i = next++) await send(samples[i]!, i % 3 !== 0)
-}
-let sending = true
-const deliverer = async (): Promise<void> => {
-  for (;;) {
-    const last = !sending
-    const claims = await queue.claim({ owner, sites: 10, perSite: 7, leaseMs: 600_000 })
-    if (claims.length > 0) await attempt(claims, true)
-    else if (last) return
-    else await clock.sleep(2)
+const sendAll = async (some: readonly Sample[]): Promise<void> => {
+  let next = 0
+  let sending = true
+  const sender = async (): Promise<void> => {
+    for (let sample = some[next++]; sample !== undefined; sample = some[next++]) await send(sample, next % 3 !== 0)
   }
+  const deliverer = async (): Promise<void> => {
+    for (;;) {
+      const last = !sending
+      const claims = await queue.claim({ owner, sites: 10, perSite: 7, leaseMs: 600_000 })
+      if (claims.length > 0) await attempt(claims, true)
+      else if (last) return
+      else await clock.sleep(2)
+    }
+  }
+  const delivering = deliverer()
+  await Promise.all(Array.from({ length: 6 }, sender))
+  sending = false
+  await delivering
 }
-const delivering = deliverer()
-await Promise.all(Array.from({ length: 6 }, sender))
-sending = false
-await delivering
-// The thread that checkpoints has ended what it was at when it answers this.
+
+const half = Math.ceil(samples.length / 2)
+await sendAll(samples.slice(0, half))
+// While nothing else is written a checkpoint can come to its end, after which the log is begun anew. The thread that checkpoints
+// has ended what it was at when it answers.
+const table = queue.keyValue('pause')
+for (let i = 0; i < 20; i++) {
+  await table.set('n', i, 60_000)
+  await queue.count({ and: [] })
+}
+await sendAll(samples.slice(half))
 await queue.count({ and: [] })
 if (ending === 'kill') {
   const unfinished = queue.begin()
