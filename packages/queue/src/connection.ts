@@ -19,7 +19,7 @@ export const openReader = (path: string): DatabaseSync => {
   const db = new DatabaseSync(path, { timeout: 5000 })
   db.exec('pragma busy_timeout = 5000')
   db.exec('pragma query_only = on')
-  db.exec('pragma cache_size = -16384')
+  db.exec('pragma cache_size = -8192')
   db.exec('pragma temp_store = memory')
   return db
 }

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { Engine } from './engine.ts'
 import type { Answers, Group, GroupResult, Query } from './operation.ts'
-import type { ReadMessage, ReadReply } from './read-worker.ts'
+import type { ReaderData, ReadMessage, ReadReply } from './read-worker.ts'
 import { storeError } from './store-error.ts'
 import { pack, unpack } from './worker-message.ts'
 import type { GroupMessage, PlainResult, WriterData, WriterReply } from './worker-message.ts'
@@ -23,15 +23,22 @@ export interface ThreadEngine extends Engine {
 export const startEngine = async (data: WriterData, databasePath: string): Promise<ThreadEngine> => {
   let writer = await startWriter(data)
   let reader: Reader | undefined
+  let checkpointer: Reader | undefined
   const recovered = { leases: writer.leases, lastKey: writer.lastKey }
   const theReader = (): Reader => {
-    if (reader === undefined || reader.gone()) reader = startReader(databasePath)
+    if (reader === undefined || reader.gone()) reader = startReader({ path: databasePath, patient: true })
     return reader
+  }
+  /** A thread of its own: a checkpoint neither waits for a long question nor for the turn of a patient thread. */
+  const theCheckpointer = (): Reader => {
+    if (checkpointer === undefined || checkpointer.gone())
+      checkpointer = startReader({ path: databasePath, patient: false })
+    return checkpointer
   }
   const write = async (group: Group, contents: readonly (readonly Uint8Array[])[]): Promise<GroupResult> => {
     if (writer.gone()) writer = await startWriter({ ...data, recover: false, now: group.now })
     const result = await writer.write(group, contents)
-    if (result.wal !== undefined && result.wal >= checkpointFrom) theReader().checkpoint()
+    if (result.wal !== undefined && result.wal >= checkpointFrom) theCheckpointer().checkpoint()
     return result
   }
   return {
@@ -39,7 +46,7 @@ export const startEngine = async (data: WriterData, databasePath: string): Promi
     write,
     read: query => theReader().read(query),
     close: async () => {
-      await reader?.close()
+      await Promise.all([reader?.close(), checkpointer?.close()])
       await writer.close()
     },
   }
@@ -110,8 +117,13 @@ interface Reader {
   close(): Promise<void>
 }
 
-const startReader = (path: string): Reader => {
-  const worker = new Worker(readerUrl, { workerData: { path }, name: 'posthorn queue reader' })
+const startReader = (data: ReaderData): Reader => {
+  const worker = new Worker(readerUrl, {
+    workerData: data,
+    name: 'posthorn queue reader',
+    // Its rows are short-lived and few at a time.
+    resourceLimits: { maxYoungGenerationSizeMb: 8 },
+  })
   const waiting = new Map<number, { resolve: (answer: unknown) => void; reject: (error: Error) => void }>()
   const exit = ended(worker)
   let last = 0
