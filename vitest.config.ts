@@ -10,7 +10,7 @@ export default defineConfig({
       'packages/*/src/**/*.test.ts',
       'packages/*/test/**/*.test.ts',
       'apps/*/src/**/*.test.ts',
-      'test/{unit,e2e}/**/*.test.ts',
+      'test/{unit,e2e,simulation}/**/*.test.ts',
     ],
     execArgv: ['-C', '@posthorn/source'],
     pool: 'forks',
