@@ -7,7 +7,7 @@ export interface Request {
   readonly content?: boolean
 }
 /** A piece of content in base64, or its end. */
-export interface Piece {
+interface Piece {
   readonly piece: string | null
 }
 export type Response =
