@@ -1,3 +1,4 @@
+import type { Clock } from '@posthorn/contracts'
 import { isStoreError, storeError } from '@posthorn/queue-base'
 import type { Database } from './database.ts'
 import { enqueue } from './enqueue.ts'
@@ -26,15 +27,16 @@ const sort = (messages: readonly NewStored[], rows: readonly Inserted[]): readon
 }
 
 /**
- * Store a group of messages. After a lost connection the same is said again on another, for about three seconds, and what the first
+ * Store a group of messages. After a lost connection the same is said again on another, for some seconds, and what the first
  * try had committed is found by its ids: so a message is answered 250 exactly when it is there. A group that the database refuses
  * is stored one by one, so that a bad message fails nobody else.
  */
 export const commitGroup = async (
   db: Database,
-  time: Time,
+  { clock, time }: { readonly clock: Clock; readonly time: Time },
   messages: readonly NewStored[],
 ): Promise<readonly Result[]> => {
+  const since = clock.monotonic()
   let error: unknown
   for (let tries = 0, again = false; ; tries++) {
     try {
@@ -43,7 +45,7 @@ export const commitGroup = async (
       error = thrown
       if (!(thrown instanceof DatabaseFault) || (thrown.fault !== 'lost' && thrown.fault !== 'again')) break
       again ||= thrown.fault === 'lost'
-      if (!(await db.another(tries))) break
+      if (!(await db.another(tries, since))) break
     }
   }
   const refused = error instanceof DatabaseFault && error.fault === 'refused'
@@ -52,6 +54,6 @@ export const commitGroup = async (
     return messages.map(() => result)
   }
   const results: Result[] = []
-  for (const message of messages) results.push(...(await commitGroup(db, time, [message])))
+  for (const message of messages) results.push(...(await commitGroup(db, { clock, time }, [message])))
   return results
 }

@@ -34,8 +34,8 @@ export interface Database {
   transaction<T>(work: (sql: Sql, now: number) => Promise<T>): Promise<T>
   /** The same before there are tables. */
   setUp(work: (sql: Sql) => Promise<void>): Promise<void>
-  /** Wait before the next try; false when there were enough. */
-  another(tries: number): Promise<boolean>
+  /** Wait before the next try; false when there were enough since that time, monotonic. */
+  another(tries: number, since: number): Promise<boolean>
   close(): Promise<void>
 }
 
@@ -50,6 +50,8 @@ export interface DatabaseOptions {
 
 /** Pauses between tries, in ms: about three seconds in all, in which a server restarts or a standby takes over, or not. */
 const pauses = [50, 100, 200, 400, 800, 1500] as const
+/** A server that does not even refuse is given up sooner than its tries are, in ms. */
+const patience = 10_000
 
 /** All integers of ours fit a number; bytes and text are read as `pg` does. */
 const int8 = 20
@@ -143,21 +145,22 @@ export const openDatabase = (o: DatabaseOptions): Database => {
       throw error
     }
   }
-  const another = async (tries: number): Promise<boolean> => {
+  const another = async (tries: number, since: number): Promise<boolean> => {
     const pause = pauses[tries]
-    if (pause === undefined) return false
+    if (pause === undefined || o.clock.monotonic() - since > patience) return false
     return o.clock.sleep(pause, ending.signal).then(
       () => true,
       () => false,
     )
   }
   const persist = async <T>(work: () => Promise<T>): Promise<T> => {
+    const since = o.clock.monotonic()
     for (let tries = 0; ; tries++) {
       try {
         return await work()
       } catch (error) {
         const retry = error instanceof DatabaseFault && (error.fault === 'lost' || error.fault === 'again')
-        if (!retry || !(await another(tries))) throw failure(error)
+        if (!retry || !(await another(tries, since))) throw failure(error)
       }
     }
   }
@@ -165,12 +168,13 @@ export const openDatabase = (o: DatabaseOptions): Database => {
 
   /** Of a transaction whose commit was not answered. `in progress` means that its server has not noticed the loss yet. */
   const committed = async (xid: string): Promise<boolean> => {
+    const since = o.clock.monotonic()
     for (let tries = 0; ; tries++) {
       const [row] = await persist(() =>
         once<{ status: string | null }>('select pg_xact_status($1::text::xid8) as status', [xid]),
       )
       if (row?.status !== 'in progress') return row?.status === 'committed'
-      if (!(await another(tries)))
+      if (!(await another(tries, since)))
         throw storeError('the database does not say what became of a transaction', { full: false })
     }
   }

@@ -17,15 +17,17 @@ export class DatabaseFault extends Error {
 }
 
 const again = new Set(['40001', '40P01', '55P03'])
-// 25006: a primary that has become a standby. 53300: no connection left. 53400: a limit of the server. 57P0x: it goes or comes.
-const lost = new Set(['25006', '53300', '53400', '57P01', '57P02', '57P03', '57P05', '57014'])
+/** Classes of what is wrong with the data: of values, of constraints, of the size of things. */
+const data = new Set(['22', '23', '54'])
 
-/** By SQLSTATE where the server gave one; without one it was not the server that spoke. */
+/**
+ * By SQLSTATE where the server gave one; without one it was not the server that spoke. What is neither about the data nor about
+ * room is the server's own trouble, such as a primary that has become a standby (25006), and may pass.
+ */
 export const classify = (error: unknown): DatabaseFault => {
   if (error instanceof DatabaseFault) return error
-  if (!(error instanceof DatabaseError)) return new DatabaseFault('lost', error)
-  const code = error.code ?? ''
+  const code = error instanceof DatabaseError ? (error.code ?? '') : ''
   if (again.has(code)) return new DatabaseFault('again', error)
-  if (lost.has(code) || code.startsWith('08')) return new DatabaseFault('lost', error)
-  return new DatabaseFault(code === '53100' ? 'full' : 'refused', error)
+  if (code === '53100') return new DatabaseFault('full', error)
+  return new DatabaseFault(data.has(code.slice(0, 2)) ? 'refused' : 'lost', error)
 }

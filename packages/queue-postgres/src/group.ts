@@ -31,6 +31,7 @@ export const createGroup = <In, Out>(
   const stats = { groups: 0, operations: 0 }
   const lanes = new Set<Promise<void>>()
   let waiting: Waiting<In, Out>[] = []
+  let running = 0
   let closed = false
 
   const take = (): readonly Waiting<In, Out>[] => {
@@ -63,8 +64,11 @@ export const createGroup = <In, Out>(
     // Let those of the same turn join the first group.
     await Promise.resolve()
     while (waiting.length > 0) await runOne(take())
+    // In the same step as the look that found nothing: whoever comes after it must find no lane, and open one.
+    running--
   }
   const open = (): void => {
+    running++
     const lane: Promise<void> = drain().finally(() => void lanes.delete(lane))
     lanes.add(lane)
   }
@@ -75,7 +79,7 @@ export const createGroup = <In, Out>(
         if (closed) return reject(storeError('the queue is closed', { full: false }))
         waiting.push({ item, bytes, resolve, reject })
         // A second lane only when the first has something in flight and more than a few wait: batches are worth more than haste.
-        if (lanes.size === 0 || (lanes.size < parallel && waiting.length >= 16)) open()
+        if (running === 0 || (running < parallel && waiting.length >= 16)) open()
       }),
     close: async () => {
       closed = true

@@ -1,5 +1,5 @@
 import type { Clock, Journal, KeyValue, Queue, Settlement } from '@posthorn/contracts'
-import { createWaker, formatId, storeError } from '@posthorn/queue-base'
+import { createWaker, formatId, isStoreError, storeError } from '@posthorn/queue-base'
 import type { Ids } from '@posthorn/queue-base'
 import { claim, disown, renew } from './claim.ts'
 import { claimsOf } from './claims.ts'
@@ -79,7 +79,7 @@ export const createQueue = (o: QueueDeps): { readonly queue: PostgresQueue; read
   }
 
   const intake = createGroup<NewStored, readonly Inserted[]>(async messages => {
-    const results = await commitGroup(db, time, messages)
+    const results = await commitGroup(db, { clock, time }, messages)
     let [earliest, now] = [Infinity, 0]
     for (const rows of results) {
       if (rows instanceof Error) continue
@@ -92,11 +92,21 @@ export const createQueue = (o: QueueDeps): { readonly queue: PostgresQueue; read
     return results
   }, parallel)
 
+  const settleAlone = (batch: readonly Settlement[]): Promise<readonly ('ok' | 'stale')[] | Error> =>
+    transactAnyway(work => settle(work, batch, time)).catch((error: unknown) =>
+      error instanceof Error ? error : new Error(String(error)),
+    )
   const settles = createGroup<readonly Settlement[], readonly ('ok' | 'stale')[]>(async batches => {
     const all = batches.flat()
-    const results = await transactAnyway(work => settle(work, all, time))
-    let at = 0
-    return batches.map(batch => results.slice(at, (at += batch.length)))
+    try {
+      const results = await transactAnyway(work => settle(work, all, time))
+      let at = 0
+      return batches.map(batch => results.slice(at, (at += batch.length)))
+    } catch (error) {
+      if (isStoreError(error) || batches.length === 1) throw error
+      // One of them is refused; that must not keep the others from being settled.
+      return await Promise.all(batches.map(batch => settleAlone(batch)))
+    }
   }, parallel)
 
   const reads = createReads(db, time, () => time.toDatabase(clock.wall()))
