@@ -2,6 +2,9 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openUsers } from '@posthorn/msa'
+import { systemClock, systemRandom } from '@posthorn/system'
+import { selfSigned } from '@posthorn/tls-policy'
 import { has, run, until, type Ran } from '../peers/command.ts'
 import { startPosthorn } from '../peers/posthorn.ts'
 import { blocksOf, commandsOf, documents, examplesOf, root, type Example } from './document.ts'
@@ -18,7 +21,7 @@ const temporary = join(scratch, 'tmp')
 const inDocument = (document: string, args: readonly string[]): Promise<Ran> =>
   run(process.execPath, [...node, ...args], {
     cwd: directoryOf(document),
-    env: { TMPDIR: temporary, NO_COLOR: '1' },
+    env: { TMPDIR: temporary, NO_COLOR: '1', POSTHORN_CLIENT_SECRET: 'a secret' },
     timeoutMs: 50_000,
   })
 
@@ -31,15 +34,31 @@ const promisesOf = (example: Example): readonly string[] =>
 
 const withExamples = documents.filter(document => examplesOf(document).length > 0)
 
-beforeAll(() => {
+/** `posthorn check` looks at the files that a configuration names: they are here, in place of those under /etc and /var. */
+const etc = join(scratch, 'etc')
+const state = join(scratch, 'state')
+const onThisMachine = (text: string): string =>
+  text.replaceAll('/etc/posthorn/', `${etc}/`).replaceAll('/var/lib/posthorn', state)
+
+beforeAll(async () => {
   mkdirSync(temporary)
+  mkdirSync(etc)
+  const { certPem, keyPem } = await selfSigned({ names: ['mx.example.org'] })
+  const files = { 'fullchain.pem': certPem, 'privkey.pem': keyPem, 'smarthost-password': 'x', 'refresh-token': 'x' }
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(etc, name), text)
+  mkdirSync(state, { mode: 0o700 })
+  const users = await openUsers(join(state, 'users.json'), { clock: systemClock, random: systemRandom })
+  await users.add({ name: 'ann@example.org', password: 'a password of eighteen letters' })
   writeFileSync(
     join(scratch, 'tsconfig.json'),
     JSON.stringify({ extends: '../tsconfig.test.json', include: ['**/*.ts'], exclude: [] }),
   )
   for (const document of withExamples) {
     mkdirSync(directoryOf(document))
-    for (const example of examplesOf(document)) writeFileSync(join(directoryOf(document), example.file), example.text)
+    for (const example of examplesOf(document)) {
+      const text = isConfiguration(example) ? onThisMachine(example.text) : example.text
+      writeFileSync(join(directoryOf(document), example.file), text)
+    }
   }
 })
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
