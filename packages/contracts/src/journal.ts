@@ -32,6 +32,7 @@ export type EventName =
   | 'queue.suspended'
   | 'queue.resumed'
   | 'service.ready'
+  | 'service.stress'
   | 'service.draining'
   | 'service.stopped'
   | 'config.loaded'

@@ -37,7 +37,7 @@ class AuthExchange implements Stage, SaslContext {
   }
 
   due(now: number): number {
-    return (this.#due ??= now + this.#session.desk.limits.commandMs)
+    return (this.#due ??= now + this.#session.desk.commandMs)
   }
   abort(): void {
     this.#step = undefined
@@ -84,7 +84,7 @@ class AuthExchange implements Stage, SaslContext {
     this.#session.trace('C: ***')
     if ('fault' in line) {
       if (line.fault === 'too-long') return this.#refused(authenticationLineTooLong)
-      return this.#session.concluded(this.#session.faultyLine(line.fault))
+      return andThen(this.#session.faultyLine(line.fault), said => this.#session.concluded(said))
     }
     const step = this.#step
     if (line.text === '*' || step === undefined || !('challenge' in step)) return this.#refused(authenticationCancelled)
@@ -137,19 +137,19 @@ class AuthExchange implements Stage, SaslContext {
       return this.#end(authenticationOk)
     })
   }
-  #denied(reply: Reply, user: string): Said {
+  #denied(reply: Reply, user: string): Awaitable<Said> {
     this.#session.event('auth.failed', { user, mechanism: this.#mechanism, reply: `${reply.code} ${reply.enhanced}` })
     return this.#counted(reply)
   }
   /** The exchange was broken off or could not be read. */
-  #refused(reply: Reject): Said {
+  #refused(reply: Reject): Awaitable<Said> {
     this.#session.event('auth.failed', { mechanism: this.#mechanism, reply: `${reply.code} ${reply.enhanced}` })
     return this.#counted(reply)
   }
-  #counted(reply: Reply): Said {
+  #counted(reply: Reply): Awaitable<Said> {
     const over = this.#session.budget.authFailure()
     if (over !== undefined) this.#session.lastWords()
-    return this.#end(over ?? reply)
+    return this.#session.slowly(this.#end(over ?? reply))
   }
   #end(reply: Reply): Said {
     this.#step = undefined

@@ -46,6 +46,8 @@ export class Content implements Stage {
   readonly #reader: ContentReader
   readonly #head = new HeaderCollector()
   readonly #began: number
+  /** How much of the time since was ours. */
+  #storing = 0
   #headers: Headers | undefined
   #refusal: Refusal | undefined
   /** Of the plugin that refused. */
@@ -62,8 +64,8 @@ export class Content implements Stage {
   }
 
   due(now: number): number {
-    const { dataMs, messageMs } = this.#session.desk.limits
-    return Math.min(now + dataMs, this.#began + messageMs)
+    const { limits, dataMs } = this.#session.desk
+    return Math.min(now + dataMs, this.#began + limits.messageMs)
   }
   abort(): void {
     this.#refusal ??= localError
@@ -91,7 +93,8 @@ export class Content implements Stage {
   }
   #taken(ended: boolean): Awaitable<Said> {
     try {
-      const stored = this.#store(this.#reader.content)
+      const pending = this.#store(this.#reader.content)
+      const stored = isPending(pending) ? this.#timed(pending) : pending
       const said = isPending(stored) || ended ? andThen(stored, () => (ended ? this.#end() : '')) : ''
       return isPending(said) ? said.catch((error: unknown) => this.#broken(error, ended)) : said
     } catch (error) {
@@ -99,11 +102,18 @@ export class Content implements Stage {
     }
   }
 
+  /** The client does not answer for the time that we take. */
+  async #timed(storing: Promise<void>): Promise<void> {
+    const { clock } = this.#session.desk
+    const since = clock.monotonic()
+    await storing
+    this.#storing += clock.monotonic() - since
+  }
   /** A reader of one octet a second would otherwise be served for ever. */
   #isTooSlow(): boolean {
     const { clock, limits } = this.#session.desk
     if (limits.messageRate === 0) return false
-    const elapsed = clock.monotonic() - this.#began
+    const elapsed = clock.monotonic() - this.#began - this.#storing
     return elapsed > FIRST_MINUTE && this.#reader.size < (limits.messageRate * elapsed) / 1000
   }
 

@@ -49,6 +49,17 @@ export class Desk {
     this.decoy = decoys(deps.random.bytes(32), service.authenticator?.scramIterations ?? ITERATIONS)
   }
 
+  /** Nearly all sessions are taken: those that keep us waiting make room. */
+  stressed = false
+  get commandMs(): number {
+    const { commandMs, stressMs } = this.limits
+    return this.stressed ? Math.min(commandMs, stressMs) : commandMs
+  }
+  get dataMs(): number {
+    const { dataMs, stressMs } = this.limits
+    return this.stressed ? Math.min(dataMs, stressMs) : dataMs
+  }
+
   /** The answer to EHLO and what it offers; there are sixteen at most, made once. */
   greeting(standing: Standing): Greeting {
     const { secure, authenticated, binding, certificate } = standing

@@ -21,6 +21,10 @@ export interface Limits {
   readonly authFailures: number
   /** RCPT commands refused for good in a session. */
   readonly recipientFailures: number
+  /** Mistakes of a session that are answered at once; a wrong password counts for three. */
+  readonly tarpitAfter: number
+  /** How much later each further mistake is answered than the one before, up to five times that; 0 never waits. */
+  readonly tarpitMs: number
   /** How often addresses may expand to addresses. */
   readonly expansionDepth: number
   /** Addresses that one recipient may become. */
@@ -34,12 +38,16 @@ export interface Limits {
   readonly dataMs: number
   /** For one message in all. */
   readonly messageMs: number
-  /** Octets a second that a message must come with, looked at after its first minute; 0 asks nothing. */
+  /** Octets a second that a message must come with, looked at after its first minute of waiting for the client; 0 asks nothing. */
   readonly messageRate: number
   /** For the session in all; a message that is coming in may end first. */
   readonly sessionMs: number
+  /** How long to wait before the greeting; a client that speaks meanwhile is refused. 0 greets at once and refuses nobody for it. */
+  readonly greetDelayMs: number
   /** For what a proxy has to say. */
   readonly proxyMs: number
+  /** In place of `commandMs` and `dataMs` while nearly all sessions are taken; longer than those it has no effect. */
+  readonly stressMs: number
   /** For a TLS handshake. */
   readonly tlsMs: number
   /** For an answer of the authenticator. */
@@ -63,6 +71,8 @@ export const defaultLimits: Limits = {
   idleCommands: 100,
   authFailures: 5,
   recipientFailures: 100,
+  tarpitAfter: 10,
+  tarpitMs: 1000,
   expansionDepth: 10,
   expansions: 1000,
   sessions: 10_000,
@@ -70,9 +80,11 @@ export const defaultLimits: Limits = {
   commandMs: 5 * minute,
   dataMs: 5 * minute,
   messageMs: 30 * minute,
-  messageRate: 0,
+  messageRate: 500,
   sessionMs: 60 * minute,
+  greetDelayMs: 0,
   proxyMs: minute / 6,
+  stressMs: minute / 6,
   tlsMs: minute,
   authMs: minute / 2,
   answerMs: 10 * minute,

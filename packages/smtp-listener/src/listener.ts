@@ -51,6 +51,7 @@ class Doorway implements Listener {
     this.#perClient.set(ip, before + 1)
     const session = new Session(this.#desk, wire, gone => this.#left(gone, ip))
     this.#sessions.add(session)
+    this.#weigh()
     session.start()
   }
   #refusal(fromClient: number): Defer | undefined {
@@ -70,6 +71,7 @@ class Doorway implements Listener {
   }
   #left(session: Session, ip: string): void {
     this.#sessions.delete(session)
+    this.#weigh()
     const count = (this.#perClient.get(ip) ?? 1) - 1
     if (count === 0) this.#perClient.delete(ip)
     else this.#perClient.set(ip, count)
@@ -77,6 +79,17 @@ class Doorway implements Listener {
     const waiting = this.#whenEmpty
     this.#whenEmpty = []
     for (const resolve of waiting) resolve()
+  }
+
+  /** Under stress from nine tenths of the sessions on, until seven tenths are left. */
+  #weigh(): void {
+    const share = this.#sessions.size / this.#desk.limits.sessions
+    if (this.#desk.stressed === share >= (this.#desk.stressed ? 0.7 : 0.9)) return
+    this.#desk.stressed = !this.#desk.stressed
+    const { stressed, journal, service } = this.#desk
+    const level = stressed ? 'warn' : 'info'
+    journal.event('service.stress', { service: service.name, stressed, sessions: this.#sessions.size }, level)
+    if (stressed) for (const session of this.#sessions) session.hurry()
   }
 
   async drain(graceMs: number): Promise<void> {

@@ -24,12 +24,13 @@ export const refuseRecipient = (
   envelope: Envelope,
   recipient: Recipient,
   { stop, by }: { readonly stop: Stop; readonly by?: Verdict | undefined },
-): Said => {
+): Awaitable<Said> => {
   const reply = stopReply(stop)
   envelope.refused += 1
   session.rejected('rcpt', reply, { sender: envelope.sender?.wire ?? '', rcpt: recipient.to.wire }, by)
-  const over = reply.class === 5 ? session.budget.recipientFailure() : undefined
-  return session.refuse(over === undefined ? stop : { hangUp: over })
+  if (reply.class === 4) return session.refuse(stop)
+  const over = session.budget.recipientFailure()
+  return session.slowly(session.refuse(over === undefined ? stop : { hangUp: over }))
 }
 
 /**

@@ -1,6 +1,7 @@
 import {
   authenticationLineTooLong,
   banner,
+  earlyTalker,
   encodeReply,
   idleTimeout,
   lineTooLong,
@@ -123,11 +124,28 @@ export class Session implements Speaker {
     this.#wire.read(link)
     return andThen(chain.decide('connect', { ip: this.connection.ip }, this.connection), answer => {
       this.event('session.opened', { early: link.input.waiting, tls: this.hello.tls?.version }, 'debug')
-      if (!isStop(answer)) return banner(hostname, protocol === 'lmtp' ? 'LMTP' : 'ESMTP')
+      if (!isStop(answer))
+        return andThen(this.#isEarly(), early =>
+          early ? this.#refuseEarly() : banner(hostname, protocol === 'lmtp' ? 'LMTP' : 'ESMTP'),
+        )
       const reply = refusalAtConnect(stopReply(answer))
       this.event('session.refused', { reply: brief(reply) })
       return this.hangUp(reply)
     })
+  }
+  /** Whether the client speaks before it is greeted (RFC 5321 §3.1), where that is waited for. */
+  #isEarly(): Awaitable<boolean> {
+    const { greetDelayMs } = this.desk.limits
+    if (greetDelayMs === 0) return false
+    return this.#wait(greetDelayMs).then(() => this.#turns.link.input.waiting)
+  }
+  #refuseEarly(): Said {
+    this.event('session.refused', { reply: brief(earlyTalker) })
+    return this.hangUp(earlyTalker)
+  }
+  /** Never rejects; over at once when the client has gone. */
+  #wait(ms: number): Promise<void> {
+    return this.desk.clock.sleep(ms, this.connection.signal).catch(() => {})
   }
   /** After it nothing that was said in clear counts any more (RFC 3207 §4.2). Answers whether it succeeded. */
   async #handshake(): Promise<boolean> {
@@ -190,17 +208,25 @@ export class Session implements Speaker {
     return this.error(parsed.reply)
   }
   /** Answer what is no line. */
-  faultyLine(fault: LineFault): Said {
+  faultyLine(fault: LineFault): Awaitable<Said> {
     this.trace(`# a line that is ${fault}`)
     if (fault === 'too-long') return this.error(lineTooLong)
     // What follows might be the rest of a line to somebody else: nothing after it is believed.
     return this.hangUp(fault === 'endless' ? tooManyErrors : malformedLine)
   }
   /** Answer a command that was unknown, malformed or out of place. */
-  error(reply: Reply): Said {
+  error(reply: Reply): Awaitable<Said> {
     this.#turns.endGroup()
     const over = this.budget.error()
-    return over === undefined ? encodeReply(reply) : this.hangUp(over)
+    return this.slowly(over === undefined ? encodeReply(reply) : this.hangUp(over))
+  }
+  /** The more mistakes, the later their answers: a guesser costs us one session and gets little done. */
+  slowly(said: Said): Awaitable<Said> {
+    const ms = this.budget.delayMs
+    if (ms === 0) return said
+    // What was answered before does not wait for it.
+    this.#turns.link.flush()
+    return this.#wait(ms).then(() => said)
   }
   /** Answer with a plugin's refusal. */
   refuse(stop: Stop): Said {
@@ -270,9 +296,13 @@ export class Session implements Speaker {
   }
   due(now: number): number {
     if (this.#stage !== undefined) return this.#stage.due(now)
-    const { commandMs, sessionMs } = this.desk.limits
     // Single octets of a line do not prolong it.
-    return Math.min((this.#commandDue ??= now + commandMs), this.#began + sessionMs)
+    return Math.min((this.#commandDue ??= now + this.desk.commandMs), this.#began + this.desk.limits.sessionMs)
+  }
+  /** Time has become short: what was granted before counts no more. */
+  hurry(): void {
+    this.#commandDue = undefined
+    this.#turns.hurry()
   }
   tooLate(): Said {
     const past = this.desk.clock.monotonic() >= this.#began + this.desk.limits.sessionMs

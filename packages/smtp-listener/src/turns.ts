@@ -131,6 +131,10 @@ export class Turns implements LinkOwner {
     this.link.say(this.#speaker.tooLate())
     this.#close()
   }
+  /** Look at the time anew. */
+  hurry(): void {
+    if (!this.#busy && !this.link.closing) this.#deadline.set(this.#speaker.due(this.#clock.monotonic()))
+  }
   /** Say 421 at once, or after the message or command at hand (RFC 5321 §3.8). */
   drain(): void {
     this.#draining = true

@@ -64,7 +64,7 @@ interface AskingRow<C extends Command, H extends DecideHook, X extends HookConte
   readonly ask: H
   readonly context: (session: Session, command: C) => X
   readonly input: (command: C, context: X) => HookIn<H>
-  readonly refused?: (session: Session, context: X, input: HookIn<H>, stop: Stop) => Said
+  readonly refused?: (session: Session, context: X, input: HookIn<H>, stop: Stop) => Awaitable<Said>
   readonly act: (
     session: Session,
     command: C,
@@ -235,7 +235,7 @@ export const verbs: { readonly [V in Verb]: Row<CommandOf<V>> } = {
 /** What was pipelined behind a refused MAIL or RCPT is one mistake of the client's, not many (RFC 2920 §3.1). */
 const followsOthers: ReadonlySet<Verb> = new Set<Verb>(['RCPT', 'DATA'])
 
-const outOfPlace = (session: Session, { verb }: Command, reply: Reply): Said =>
+const outOfPlace = (session: Session, { verb }: Command, reply: Reply): Awaitable<Said> =>
   followsOthers.has(verb) ? session.trailing(reply) : session.error(reply)
 
 /** Check, ask, act: the one road of every command that could be read. */

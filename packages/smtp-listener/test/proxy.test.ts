@@ -4,7 +4,10 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { world, type World, type WorldOptions } from './world.ts'
 
 let all: World
-const start = async (overrides: WorldOptions['overrides'], limits?: WorldOptions['limits']): Promise<number> => {
+const start = async (
+  overrides: NonNullable<WorldOptions['overrides']>,
+  limits?: WorldOptions['limits'],
+): Promise<number> => {
   all = await world({ overrides, ...(limits === undefined ? {} : { limits }) })
   return (await all.listener.listen({ host: '127.0.0.1', port: 0 })).port
 }

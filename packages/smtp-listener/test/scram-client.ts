@@ -3,7 +3,7 @@ import type { ScramVerifier } from '@posthorn/contracts'
 
 const hmac = (key: Uint8Array, text: string): Buffer => createHmac('sha256', key).update(text).digest()
 const hash = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest()
-const base64 = (text: string | Uint8Array): string => Buffer.from(text as string).toString('base64')
+const base64 = (text: string | Uint8Array): string => Buffer.from(text).toString('base64')
 
 /** What a server keeps of a password. */
 export const verifierOf = (password: string, user?: string): ScramVerifier => {

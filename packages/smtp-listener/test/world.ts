@@ -276,7 +276,7 @@ export const world = async (o: WorldOptions = {}): Promise<World> => {
     chain,
     intake,
     tls: testTls,
-    limits: { sessionsPerClient: 1000, ...o.limits },
+    limits: { sessionsPerClient: 1000, tarpitMs: 0, ...o.limits },
     trace: (_session, line) => void trace.push(line),
     ...(name === 'submission' ? { authenticator } : {}),
     ...o.overrides,

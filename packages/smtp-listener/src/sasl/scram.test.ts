@@ -6,7 +6,7 @@ import type { ScramVerifier } from '@posthorn/contracts'
 import type { SaslContext, SaslMechanism, SaslStep } from './step.ts'
 
 const octets = (text: string): Buffer => Buffer.from(text, 'utf8')
-const asked = (step: SaslStep): SaslStep & { ask: 'verifier' } => {
+const asked = (step: SaslStep): Extract<SaslStep, { readonly ask: 'verifier' }> => {
   if (!('ask' in step) || step.ask !== 'verifier') throw new Error(`no verifier asked: ${JSON.stringify(step)}`)
   return step
 }
