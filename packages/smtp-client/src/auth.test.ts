@@ -114,8 +114,10 @@ const scramServer =
     const key = pbkdf2Sync('pencil', 'salt', 4096, 32, 'sha256')
     const hmac = (k: Uint8Array, t: string): Buffer => createHmac('sha256', k).update(t).digest()
     const message = `${bare},${challenge},${unproved}`
-    const mask = hmac(createHash('sha256').update(hmac(key, 'Client Key')).digest(), message)
-    expect(final.slice(unproved.length + 3)).toBe(base64(hmac(key, 'Client Key').map((x, i) => x ^ mask[i]!)))
+    const clientKey = hmac(key, 'Client Key')
+    const mask = hmac(createHash('sha256').update(clientKey).digest(), message)
+    const proof = Buffer.from(clientKey.map((octet, i) => octet ^ (mask[i] ?? 0)))
+    expect(final.slice(unproved.length + 3)).toBe(base64(proof))
     expect(await step(`334 ${base64(`v=${base64(hmac(hmac(key, 'Server Key'), message))}`)}`)).toBe('')
     expect(await step('235 ok')).toMatch(/^MAIL/)
     for (const reply of ['250 ok', '250 ok']) await step(reply)

@@ -75,7 +75,6 @@ export const worldOf = async (plugins: readonly Plugin[] = [], more: Partial<Int
   const intake = createIntake(options)
   return { clock, random, events, journal, queue, chain, options, intake }
 }
-type World = Awaited<ReturnType<typeof worldOf>>
 
 export const transaction = (more: Partial<Transaction> = {}): Transaction => ({
   session: 's1',
