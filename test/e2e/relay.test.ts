@@ -110,16 +110,20 @@ for (const door of doors)
 
     for (const sender of ['', `me@${door.ours}`, 'stranger@elsewhere.example'])
       test(`relays for nobody: sender <${sender}>`, async () => {
-        const t = await talk(running.port(door.listener))
-        await t.say(door.listener === 'lmtp' ? 'LHLO client.example' : `EHLO ${door.ours}`)
-        const mail = await t.say(`MAIL FROM:<${sender}>`)
-        for (const form of mail.startsWith('250') ? forms(door.ours) : []) {
-          const reply = await t.say(`RCPT TO:<${form}>`)
-          expect(`${form}: ${reply}`).toMatch(/: 5\d\d 5\./)
+        const all = forms(door.ours)
+        // A few to a session: who guesses on and on is answered later and later.
+        for (let from = 0; from < all.length; from += 9) {
+          const t = await talk(running.port(door.listener))
+          await t.say(door.listener === 'lmtp' ? 'LHLO client.example' : `EHLO ${door.ours}`)
+          const mail = await t.say(`MAIL FROM:<${sender}>`)
+          for (const form of mail.startsWith('250') ? all.slice(from, from + 9) : []) {
+            const reply = await t.say(`RCPT TO:<${form}>`)
+            expect(`${form}: ${reply}`).toMatch(/: 5\d\d 5\./)
+          }
+          // Without a recipient there is nothing to send to.
+          expect(await t.say('DATA')).toMatch(/^5(?:03|54|30) 5\./)
+          t.cut()
         }
-        // Without a recipient there is nothing to send to.
-        expect(await t.say('DATA')).toMatch(/^5(?:03|54|30) 5\./)
         expect(running.output()).not.toContain('message.received')
-        t.cut()
       })
   })

@@ -72,7 +72,7 @@ export const defaultLimits: Limits = {
   authFailures: 5,
   recipientFailures: 100,
   tarpitAfter: 10,
-  tarpitMs: 1000,
+  tarpitMs: 200,
   expansionDepth: 10,
   expansions: 1000,
   sessions: 10_000,
