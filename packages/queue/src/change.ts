@@ -1,5 +1,5 @@
 import type { Change } from '@posthorn/contracts'
-import { formatId } from './ids.ts'
+import { formatId } from '@posthorn/queue-base'
 import type { ChangeOp } from './operation.ts'
 import { pause } from './pause.ts'
 import type { DeliveryRow } from './row.ts'

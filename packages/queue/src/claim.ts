@@ -1,6 +1,6 @@
 import type { Lease, NewRecipient } from '@posthorn/contracts'
 import { faultOf } from './fault.ts'
-import { formatId } from './ids.ts'
+import { formatId } from '@posthorn/queue-base'
 import type { ClaimedMessage, ClaimOp, DisownOp, RenewOp } from './operation.ts'
 import { messageOf, recipientOf } from './row.ts'
 import type { DeliveryRow, MessageRow } from './row.ts'

@@ -6,7 +6,7 @@ import { joinParts } from './engine.ts'
 import type { Done } from './group.ts'
 import type { EnqueueOp } from './operation.ts'
 import type { Spool, SpoolFile } from './spool.ts'
-import { isStoreError } from './store-error.ts'
+import { isStoreError } from '@posthorn/queue-base'
 
 export interface DraftDeps {
   /** Absent: everything stays in memory. */

@@ -1,7 +1,7 @@
 import type { Filter, FilterField } from '@posthorn/contracts'
 import { readFilter } from '@posthorn/queue-filter'
 import type { Condition } from '@posthorn/queue-filter'
-import { keyAt, parseId } from './ids.ts'
+import { keyAt, parseId } from '@posthorn/queue-base'
 
 /** A condition as SQL over `d` (delivery) and `m` (message), its values apart. */
 export interface Where {

@@ -1,7 +1,7 @@
 import type { Clock, StoreError } from '@posthorn/contracts'
 import type { Engine } from './engine.ts'
 import type { GroupResult, Operation } from './operation.ts'
-import { asStoreError, storeError } from './store-error.ts'
+import { asStoreError, storeError } from '@posthorn/queue-base'
 
 /** Bounds of one transaction: more waits for the next. */
 const maxOps = 1000

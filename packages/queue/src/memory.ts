@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import type { Clock, Journal, Random } from '@posthorn/contracts'
-import { createIds } from './ids.ts'
+import { createIds } from '@posthorn/queue-base'
 import { inlineEngine } from './inline-engine.ts'
 import { createQueue } from './queue.ts'
 import type { EmbeddedQueue } from './queue.ts'

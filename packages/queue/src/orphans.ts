@@ -1,7 +1,7 @@
 import { opendir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { QueueId } from '@posthorn/contracts'
-import { parseId } from './ids.ts'
+import { parseId } from '@posthorn/queue-base'
 
 /** Files that are looked up at once. */
 const step = 500

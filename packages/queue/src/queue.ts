@@ -5,14 +5,12 @@ import { headAndFile } from './content.ts'
 import { createDraft } from './draft.ts'
 import type { Engine } from './engine.ts'
 import { createGrouper } from './group.ts'
-import { formatId, parseId } from './ids.ts'
-import type { Ids } from './ids.ts'
+import { createWaker, formatId, parseId, storeError } from '@posthorn/queue-base'
+import type { Ids } from '@posthorn/queue-base'
 import { createKeyValue } from './keyvalue.ts'
 import type { Answers, ClaimedMessage, GroupResult, Operation, Query, SettleItem } from './operation.ts'
 import { createOperators, tellChanges } from './operators.ts'
 import type { Spool } from './spool.ts'
-import { storeError } from './store-error.ts'
-import { createWaker } from './waker.ts'
 
 /** A queue with its key-value table. */
 export interface EmbeddedQueue extends Queue {

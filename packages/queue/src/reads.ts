@@ -9,7 +9,7 @@ import type {
   SiteKey,
 } from '@posthorn/contracts'
 import { groupColumn, lowestKey, whereOf } from './filter.ts'
-import { formatId, parseId } from './ids.ts'
+import { formatId, parseId } from '@posthorn/queue-base'
 import type { Answers, Query } from './operation.ts'
 import { envelopeOf, recipientOf, tagsOf } from './row.ts'
 import type { DeliveryRow, MessageRow } from './row.ts'

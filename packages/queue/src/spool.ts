@@ -4,7 +4,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { QueueId } from '@posthorn/contracts'
 import { spoolFault } from './spool-fault.ts'
-import { asStoreError, storeError } from './store-error.ts'
+import { asStoreError, storeError } from '@posthorn/queue-base'
 
 /** Bytes that may wait for the disk before the writer is told to wait. */
 const highWater = 512 * 1024

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads'
 import type { Engine } from './engine.ts'
 import type { Answers, Group, GroupResult, Query } from './operation.ts'
 import type { ReaderData, ReadMessage, ReadReply } from './read-worker.ts'
-import { storeError } from './store-error.ts'
+import { storeError } from '@posthorn/queue-base'
 import { pack, unpack } from './worker-message.ts'
 import type { GroupMessage, PlainResult, WriterData, WriterReply } from './worker-message.ts'
 

@@ -1,5 +1,5 @@
 import type { Attempt, QueueId } from '@posthorn/contracts'
-import { formatId } from './ids.ts'
+import { formatId } from '@posthorn/queue-base'
 import type { DeliveryRow } from './row.ts'
 import type { Statements } from './statements.ts'
 

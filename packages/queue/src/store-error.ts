@@ -1,1 +1,0 @@
-export { asStoreError, isStoreError, storeError } from '@posthorn/queue-base'

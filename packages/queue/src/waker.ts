@@ -1,1 +1,0 @@
-export { createWaker } from '@posthorn/queue-base'
