@@ -45,6 +45,7 @@ export type {
 export type {
   AcceptedRecipient,
   Client,
+  Forwarded,
   Destination,
   Disposition,
   ExpandedRecipient,

@@ -33,6 +33,18 @@ export interface Client {
   readonly user: string | undefined
 }
 
+/** Where a message came from before the client that brings it, as a trusted client says by XFORWARD: for events only. */
+export type Forwarded = {
+  readonly name?: string
+  readonly address?: string
+  readonly port?: number
+  readonly protocol?: string
+  readonly helo?: string
+  /** What the message is called there. */
+  readonly ident?: string
+  readonly source?: 'local' | 'remote'
+}
+
 /** A verdict of the plugin chain, kept with the message. */
 export interface Verdict {
   readonly plugin: string
@@ -50,6 +62,7 @@ export interface Transaction {
   /** RFC 3848: SMTP, ESMTP, ESMTPS, ESMTPSA, LMTP, UTF8SMTPSA, … */
   readonly protocol: string
   readonly client: Client
+  readonly forwarded?: Forwarded
   readonly sender: Mailbox | null
   readonly recipients: readonly AcceptedRecipient[]
   readonly smtputf8: boolean

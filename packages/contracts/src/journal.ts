@@ -4,6 +4,7 @@ import type { Json } from './keyvalue.ts'
 export type EventName =
   | 'session.opened'
   | 'session.closed'
+  | 'session.introduced'
   | 'session.refused'
   | 'auth.ok'
   | 'auth.failed'

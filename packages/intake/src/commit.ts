@@ -1,4 +1,4 @@
-import type { Draft, Envelope, NewMessage } from '@posthorn/contracts'
+import type { Draft, Envelope, Forwarded, NewMessage } from '@posthorn/contracts'
 import { renderHeaders } from '@posthorn/message'
 import type { Finished, Letter } from './letter.ts'
 import type { IntakeOptions } from './options.ts'
@@ -60,7 +60,7 @@ export const announce = (
   o: {
     readonly finished: Finished
     readonly message: NewMessage
-    readonly about: { readonly session?: string; readonly ip?: string }
+    readonly about: { readonly session?: string; readonly ip?: string; readonly forwarded?: Forwarded | undefined }
     readonly options: IntakeOptions
   },
 ): void => {

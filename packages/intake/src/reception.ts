@@ -104,14 +104,14 @@ export class QueueReception implements Reception {
   }
 
   async #enqueue(letter: Letter, finished: Finished, disposition: Disposition): Promise<Reply> {
-    const { client, session } = this.#transaction
+    const { client, session, forwarded } = this.#transaction
     const options = this.#o
     const refused = this.#refused(disposition)
     if (refused.length > 0 && !this.#isLmtp())
       await reportRefused(letter, finished, { transaction: this.#transaction, refused, options })
     const message = newMessage(letter, this.#tagged(finished, disposition), this.#terms(disposition))
     await commitDraft(this.#draft, message, options)
-    announce(letter, { finished, message, about: { session, ip: client.ip }, options })
+    announce(letter, { finished, message, about: { session, ip: client.ip, forwarded }, options })
     return queuedAs(letter.id)
   }
 

@@ -76,6 +76,9 @@ export const badParameter: Reject = reject(501, '5.5.4', 'Bad parameter value')
 /** A parameter of MAIL or RCPT that was not offered. RFC 5321 §4.1.1.11 */
 export const unknownParameter: Reject = reject(555, '5.5.4', 'Parameter not recognised or not offered')
 
+/** XCLIENT or XFORWARD of somebody who is not trusted with it. Postfix, XCLIENT_README; RFC 3463 §3.8 (X.7.0) */
+export const notTrusted: Reject = reject(550, '5.7.0', 'Insufficient authorization')
+
 // The envelope
 
 /** RFC 5321 §4.1.1.2, RFC 3463 §3.2 (X.1.0) */

@@ -36,6 +36,7 @@ export {
   duplicateParameter,
   badParameter,
   unknownParameter,
+  notTrusted,
   senderOk,
   priorityChanged,
   recipientOk,

@@ -31,12 +31,13 @@ export const refuseData = (session: Session, envelope: Envelope, stop: Stop): Sa
 export const receive = (session: Session, envelope: Envelope): Reception | Reply<4 | 5> => {
   const { service, clock } = session.desk
   const protocol = protocolName({
-    hello: session.greeted ?? 'HELO',
+    hello: session.introduction?.protocol === 'SMTP' ? 'HELO' : (session.greeted ?? 'HELO'),
     smtputf8: envelope.smtputf8,
     secure: session.secure,
     authenticated: envelope.user !== undefined,
   })
-  return service.intake.begin(envelope.transaction({ origin: service.origin, protocol, now: clock.wall() }))
+  const { forwarded } = session
+  return service.intake.begin(envelope.transaction({ origin: service.origin, protocol, now: clock.wall(), forwarded }))
 }
 
 /** DATA: only after the intake's yes 354 leaves (RFC 5321 §4.1.1.4). */

@@ -4,6 +4,7 @@ import type { Clock, Journal, Random, ScramVerifier } from '@posthorn/contracts'
 import type { Domain } from '@posthorn/address'
 import { keywords } from './keywords.ts'
 import { defaultLimits } from './limits.ts'
+import { networks } from './networks.ts'
 import { decoys } from './sasl/decoy.ts'
 import { saslMechanisms } from './sasl/mechanisms.ts'
 import type { Standing } from './keywords.ts'
@@ -25,10 +26,13 @@ export class Desk {
   readonly domain: Domain
   /** What SCRAM shows of a user that is not there. */
   readonly decoy: (user: string) => ScramVerifier
+  /** Whether the client at this address may say for whom it speaks (XCLIENT), and where mail came from (XFORWARD). */
+  readonly mayIntroduce: (ip: string) => boolean
+  readonly mayForward: (ip: string) => boolean
   #hour = 0
   readonly #greetings = new Map<string, Greeting>()
 
-  /** Throws RangeError when the host name is no domain, a mechanism does not exist or cannot work, or implicit TLS has no certificate. */
+  /** Throws RangeError for what `createListener` says. */
   constructor(service: Service, deps: ListenerDependencies) {
     const domain = parseDomain(service.hostname)
     if (domain === undefined) throw new RangeError(`not a host name: ${JSON.stringify(service.hostname)}`)
@@ -46,6 +50,8 @@ export class Desk {
     this.random = deps.random
     this.journal = deps.journal
     this.domain = domain
+    this.mayIntroduce = networks(service.xclient ?? [])
+    this.mayForward = networks(service.xforward ?? [])
     this.decoy = decoys(deps.random.bytes(32), service.authenticator?.scramIterations ?? ITERATIONS)
   }
 
@@ -60,10 +66,10 @@ export class Desk {
     return this.stressed ? Math.min(dataMs, stressMs) : dataMs
   }
 
-  /** The answer to EHLO and what it offers; there are sixteen at most, made once. */
+  /** The answer to EHLO and what it offers; there are sixty-four at most, made once. */
   greeting(standing: Standing): Greeting {
-    const { secure, authenticated, binding, certificate } = standing
-    const key = `${secure}${authenticated}${binding}${certificate}`
+    const { secure, authenticated, binding, certificate, xclient, xforward } = standing
+    const key = `${secure}${authenticated}${binding}${certificate}${xclient}${xforward}`
     // What is said of the time grows old.
     const hour = Math.floor(this.clock.wall() / HOUR)
     if (hour !== this.#hour) this.#greetings.clear()

@@ -1,5 +1,5 @@
 import { mailboxKey } from '@posthorn/address'
-import type { AcceptedRecipient, ExpandedRecipient, Transaction } from '@posthorn/contracts'
+import type { AcceptedRecipient, ExpandedRecipient, Forwarded, Transaction } from '@posthorn/contracts'
 import type { OnRcpt, Recipient } from '@posthorn/plugin'
 import type { MailParams } from '@posthorn/smtp'
 import type { Mailbox } from '@posthorn/address'
@@ -74,7 +74,12 @@ export class Envelope extends Noting implements OnRcpt {
   }
 
   /** What the intake is told. The recipients are those of this moment. */
-  transaction(facts: Pick<Transaction, 'origin' | 'protocol'> & { readonly now: number }): Transaction {
+  transaction(
+    facts: Pick<Transaction, 'origin' | 'protocol'> & {
+      readonly now: number
+      readonly forwarded: Forwarded | undefined
+    },
+  ): Transaction {
     const { size, body, envid, ret } = this.params
     const schedule = scheduleOf(this.params, this.user, facts.now)
     // oxlint-disable-next-line no-this-alias -- the signal is made only when somebody reads it
@@ -85,6 +90,7 @@ export class Envelope extends Noting implements OnRcpt {
       origin: facts.origin,
       protocol: facts.protocol,
       client: { ip: this.ip, port: this.port, helo: this.helo, tls: this.tls, user: this.user },
+      ...(facts.forwarded === undefined ? {} : { forwarded: facts.forwarded }),
       sender: this.sender,
       recipients: this.recipients.slice(),
       smtputf8: this.smtputf8,

@@ -1,3 +1,4 @@
+import { xclientKeyword, xforwardKeyword } from '@posthorn/smtp'
 import { mechanismsFor, saslMechanisms } from './sasl/mechanisms.ts'
 import type { Service } from './service.ts'
 import type { Limits } from './limits.ts'
@@ -10,6 +11,9 @@ export interface Standing {
   readonly binding: boolean
   /** A certificate of the client's. */
   readonly certificate: boolean
+  /** Believed when it says for whom it speaks, and where a message came from. */
+  readonly xclient: boolean
+  readonly xforward: boolean
 }
 
 /** Whether AUTH may be used now. Clear-text mechanisms wait for TLS (RFC 4954 §4). */
@@ -58,5 +62,7 @@ export const keywords = (
   ...(service.priorities === true ? ['MT-PRIORITY MIXER'] : []),
   ...(limits.futureReleaseMs > 0 ? [futureRelease(limits.futureReleaseMs, now)] : []),
   ...(service.deliverBy === true ? ['DELIVERBY'] : []),
+  ...(standing.xclient ? [xclientKeyword] : []),
+  ...(standing.xforward ? [xforwardKeyword] : []),
   ...service.chain.ehlo,
 ]

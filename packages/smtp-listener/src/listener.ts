@@ -3,12 +3,13 @@ import type { Wire } from '@posthorn/contracts'
 import type { Defer } from '@posthorn/reply'
 import { Desk } from './desk.ts'
 import { Engine } from './engine.ts'
-import { networks } from './proxied.ts'
+import { networks } from './networks.ts'
 import { Session } from './session.ts'
+import type { Host } from './session.ts'
 import type { Proxies } from './engine.ts'
 import type { ListenAt, Listener, ListenerDependencies, Service } from './service.ts'
 
-class Doorway implements Listener {
+class Doorway implements Listener, Host {
   readonly #desk: Desk
   readonly #engines: Engine[] = []
   readonly #sessions = new Set<Session>()
@@ -44,20 +45,30 @@ class Doorway implements Listener {
   }
 
   serve(wire: Wire): void {
-    const { ip } = wire.peer
-    const before = this.#perClient.get(ip) ?? 0
-    const refusal = this.#refusal(before)
+    const refusal = this.#refusal(wire.peer.ip)
     if (refusal !== undefined) return this.#turnAway(wire, refusal)
-    this.#perClient.set(ip, before + 1)
-    const session = new Session(this.#desk, wire, gone => this.#left(gone, ip))
+    const session = new Session(this.#desk, wire, this)
+    this.#count(wire.peer.ip, 1)
     this.#sessions.add(session)
     this.#weigh()
     session.start()
   }
-  #refusal(fromClient: number): Defer | undefined {
+  #refusal(ip: string): Defer | undefined {
     if (this.#draining) return shuttingDown
     if (this.#sessions.size >= this.#desk.limits.sessions) return tooBusy
-    return fromClient >= this.#desk.limits.sessionsPerClient ? tooManyConnections : undefined
+    return this.#count(ip, 0) >= this.#desk.limits.sessionsPerClient ? tooManyConnections : undefined
+  }
+  /** The sessions of a client. Those of one that speaks for others are not its own. */
+  #count(ip: string, change: -1 | 0 | 1): number {
+    if (this.#desk.mayIntroduce(ip)) return 0
+    const count = (this.#perClient.get(ip) ?? 0) + change
+    if (count === 0) this.#perClient.delete(ip)
+    else if (change !== 0) this.#perClient.set(ip, count)
+    return count
+  }
+  moved(from: string, to: string): Defer | undefined {
+    this.#count(from, -1)
+    return this.#count(to, 1) > this.#desk.limits.sessionsPerClient ? tooManyConnections : undefined
   }
   /** 421 instead of the greeting, and no session (RFC 5321 §3.8). */
   #turnAway(wire: Wire, reply: Defer): void {
@@ -69,12 +80,10 @@ class Doorway implements Listener {
     wire.write(encodeReply(reply))
     wire.close()
   }
-  #left(session: Session, ip: string): void {
+  left(session: Session): void {
     this.#sessions.delete(session)
     this.#weigh()
-    const count = (this.#perClient.get(ip) ?? 1) - 1
-    if (count === 0) this.#perClient.delete(ip)
-    else this.#perClient.set(ip, count)
+    this.#count(session.connection.ip, -1)
     if (this.#sessions.size > 0) return
     const waiting = this.#whenEmpty
     this.#whenEmpty = []
@@ -119,7 +128,7 @@ class Doorway implements Listener {
 }
 
 /**
- * A listening service, not yet listening. Throws RangeError when the host name is no domain, a mechanism does not exist or cannot work, or
- * implicit TLS has no certificate.
+ * A listening service, not yet listening. Throws RangeError when the host name is no domain, a mechanism does not exist or cannot work,
+ * implicit TLS has no certificate, or what is trusted is no network.
  */
 export const createListener = (service: Service, deps: ListenerDependencies): Listener => new Doorway(service, deps)

@@ -45,6 +45,13 @@ export interface Service {
    * and is closed when it does not; nobody else is believed to be a proxy.
    */
   readonly proxies?: readonly string[]
+  /**
+   * Clients, by address or network, that are believed when they say by XCLIENT for whom they speak: content filters and proxies that log
+   * users in. Everything but the TLS of the session is then that client's, its rights too. Nobody when absent.
+   */
+  readonly xclient?: readonly string[]
+  /** The same for XFORWARD: where the next message came from, for events only. */
+  readonly xforward?: readonly string[]
   /** Told every line of every session, in the format of transcripts; secrets and message content are left out. */
   readonly trace?: (session: string, line: string) => void
 }

@@ -15,7 +15,7 @@ import {
 } from '@posthorn/reply'
 import { isStop, stopReply } from '@posthorn/plugin'
 import { parseCommand } from '@posthorn/smtp'
-import type { Awaitable, EventName, Json, Level, Verdict, Wire } from '@posthorn/contracts'
+import type { Awaitable, EventName, Forwarded, Json, Level, Verdict, Wire } from '@posthorn/contracts'
 import type { Stop } from '@posthorn/plugin'
 import type { Reply } from '@posthorn/reply'
 import { andThen } from './awaitable.ts'
@@ -28,22 +28,41 @@ import { Turns } from './turns.ts'
 import { perform, verbs } from './verbs.ts'
 import type { Desk } from './desk.ts'
 import type { Envelope } from './envelope.ts'
+import type { Introduction } from './introduction.ts'
 import type { Input, LineFault } from './input.ts'
 import type { Standing } from './keywords.ts'
 import type { Said, Stage } from './stage.ts'
 import type { Speaker } from './turns.ts'
 
+/** Whom a session is about, once XCLIENT has said so. */
+interface NewClient {
+  readonly ip: string
+  readonly port: number
+  readonly user: string | undefined
+  readonly introduction: Introduction
+}
 type Fields = { readonly [k: string]: Json | undefined }
 const noKeywords: ReadonlySet<string> = new Set()
 
 /** A browser, or somebody who makes one speak to us. No verb of SMTP begins so. */
 const otherProtocol = /^(?:(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE|PRI) |HOST:)/i
 
+/** Who has the session. */
+export interface Host {
+  /** It is another client's now; the answer says that this one has too many. */
+  moved(from: string, to: string): Reply | undefined
+  /** Called once, when the wire has closed. */
+  left(session: Session): void
+}
+
 /** One client's session: what has been said so far, and what each line changes. */
 export class Session implements Speaker {
   readonly id: string
   readonly desk: Desk
-  readonly connection: ConnectionContext
+  /** Whether it may say for whom it speaks, and where mail came from: by the address it has itself. */
+  readonly mayIntroduce: boolean
+  readonly mayForward: boolean
+  connection: ConnectionContext
   readonly budget: Budget
   hello: HelloContext
   /** How the client said hello, and what it was offered then. */
@@ -51,17 +70,20 @@ export class Session implements Speaker {
   offered: ReadonlySet<string> = noKeywords
   user: string | undefined
   envelope: Envelope | undefined
+  /** What XCLIENT said. */
+  introduction: Introduction | undefined
+  /** What XFORWARD said, for the transaction to come or at hand. */
+  forwarded: Forwarded | undefined
   readonly #wire: Wire
   readonly #turns: Turns
-  readonly #left: (session: Session) => void
+  readonly #host: Host
   readonly #began: number
   #stage: Stage | undefined
   #commandDue: number | undefined
   #messages = 0
   #gone = false
 
-  /** `left` is called once, when the wire has closed. */
-  constructor(desk: Desk, wire: Wire, left: (session: Session) => void) {
+  constructor(desk: Desk, wire: Wire, host: Host) {
     const { service, limits, clock } = desk
     this.desk = desk
     this.id = newSessionId(clock, desk.random)
@@ -70,7 +92,9 @@ export class Session implements Speaker {
     this.hello = new HelloContext(this.connection, wire.tls)
     this.budget = new Budget(limits)
     this.#wire = wire
-    this.#left = left
+    this.#host = host
+    this.mayIntroduce = desk.mayIntroduce(ip)
+    this.mayForward = desk.mayForward(ip)
     this.#began = clock.monotonic()
     const trace = service.trace && ((line: string): void => this.trace(line))
     this.#turns = new Turns(wire, this, { clock, limits, trace })
@@ -90,6 +114,8 @@ export class Session implements Speaker {
       authenticated: this.user !== undefined,
       binding: tls?.version === 'TLSv1.3' && this.#wire.channelBinding !== undefined,
       certificate: tls?.peerCertificate !== undefined,
+      xclient: this.mayIntroduce,
+      xforward: this.mayForward,
     }
   }
   /** The `tls-exporter` channel binding (RFC 9266 §2). */
@@ -119,29 +145,62 @@ export class Session implements Speaker {
     )
   }
   #welcome(): Awaitable<Said> {
-    const { chain, hostname, protocol } = this.desk.service
     const { link } = this.#turns
     this.#wire.read(link)
-    return andThen(chain.decide('connect', { ip: this.connection.ip }, this.connection), answer => {
+    return andThen(this.#unwanted(), refusal => {
       this.event('session.opened', { early: link.input.waiting, tls: this.hello.tls?.version }, 'debug')
-      if (!isStop(answer))
-        return andThen(this.#isEarly(), early =>
-          early ? this.#refuseEarly() : banner(hostname, protocol === 'lmtp' ? 'LMTP' : 'ESMTP'),
-        )
-      const reply = refusalAtConnect(stopReply(answer))
-      this.event('session.refused', { reply: brief(reply) })
-      return this.hangUp(reply)
+      if (refusal !== undefined) return this.#turnAway(refusal)
+      return andThen(this.#isEarly(), early => (early ? this.#turnAway(earlyTalker) : this.#banner))
     })
+  }
+  get #banner(): Said {
+    const { hostname, protocol } = this.desk.service
+    return banner(hostname, protocol === 'lmtp' ? 'LMTP' : 'ESMTP')
+  }
+  /** What plugins have against this client. */
+  #unwanted(): Awaitable<Reply | undefined> {
+    const { chain } = this.desk.service
+    return andThen(chain.decide('connect', { ip: this.connection.ip }, this.connection), answer =>
+      isStop(answer) ? refusalAtConnect(stopReply(answer)) : undefined,
+    )
+  }
+  #turnAway(reply: Reply): Said {
+    this.event('session.refused', { reply: brief(reply) })
+    return this.hangUp(reply)
+  }
+  /** XCLIENT: from here on it is the session of somebody else, who is asked about like anybody, and greeted. */
+  become(client: NewClient, told: () => void): Awaitable<Said> {
+    const { service } = this.desk
+    const { ip: before } = this.connection
+    this.#end(undefined)
+    const facts = { service: service.name, session: this.id, ip: client.ip, port: client.port }
+    this.connection = new ConnectionContext(facts)
+    this.hello = new HelloContext(this.connection, this.#wire.tls)
+    this.#forget()
+    this.user = client.user
+    this.introduction = client.introduction
+    told()
+    const tooMany = this.#host.moved(before, client.ip)
+    const refusal = tooMany ?? this.#unwanted()
+    return andThen(refusal, refused => (refused === undefined ? this.#banner : this.#turnAway(refused)))
+  }
+  /** Nothing that was said counts any more. */
+  #forget(): void {
+    this.greeted = undefined
+    this.offered = noKeywords
+    this.user = undefined
+    this.reset()
+  }
+  /** Nothing more is done for this client. */
+  #end(error: Error | undefined): void {
+    this.connection.end(error ?? new Error('the client has gone'))
+    this.desk.service.chain.observe('closed', error === undefined ? {} : { error }, this.connection)
   }
   /** Whether the client speaks before it is greeted (RFC 5321 §3.1), where that is waited for. */
   #isEarly(): Awaitable<boolean> {
     const { greetDelayMs } = this.desk.limits
     if (greetDelayMs === 0) return false
     return this.#wait(greetDelayMs).then(() => this.#turns.link.input.waiting)
-  }
-  #refuseEarly(): Said {
-    this.event('session.refused', { reply: brief(earlyTalker) })
-    return this.hangUp(earlyTalker)
   }
   /** Never rejects; over at once when the client has gone. */
   #wait(ms: number): Promise<void> {
@@ -164,10 +223,7 @@ export class Session implements Speaker {
     }
     this.trace('X: tls')
     this.#turns.link.input.clear()
-    this.greeted = undefined
-    this.offered = noKeywords
-    this.user = undefined
-    this.reset()
+    this.#forget()
     return true
   }
   /** STARTTLS. Octets behind it were sent in clear and would be taken for what TLS protects, so they end the session. */
@@ -255,6 +311,7 @@ export class Session implements Speaker {
   reset(): void {
     this.envelope?.chunked?.content.abort()
     this.envelope = undefined
+    this.forwarded = undefined
   }
   enter(stage: Stage): void {
     this.#stage = stage
@@ -279,7 +336,8 @@ export class Session implements Speaker {
   rejected(at: string, reply: Reply, fields: Fields, by?: Verdict): void {
     if (this.#gone) return
     const culprit = by === undefined ? undefined : { plugin: by.plugin, hook: by.hook }
-    this.event('message.rejected', { at, reply: brief(reply), ...fields, ...culprit })
+    const { forwarded } = this
+    this.event('message.rejected', { at, reply: brief(reply), ...fields, ...culprit, forwarded })
   }
 
   // What went wrong, and the end
@@ -327,13 +385,11 @@ export class Session implements Speaker {
     this.#stage?.abort()
     this.reset()
     this.trace('X: closed')
-    const { clock, service } = this.desk
-    const ms = Math.round(clock.monotonic() - this.#began)
+    const ms = Math.round(this.desk.clock.monotonic() - this.#began)
     const { helo } = this.hello
     this.event('session.closed', { ms, messages: this.#messages, helo, error: error?.message }, 'debug')
-    this.connection.end(error ?? new Error('the client has gone'))
-    service.chain.observe('closed', error === undefined ? {} : { error }, this.connection)
-    this.#left(this)
+    this.#end(error)
+    this.#host.left(this)
   }
 }
 

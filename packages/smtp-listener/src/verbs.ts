@@ -14,6 +14,7 @@ import {
   noDataAfterBdat,
   noValidRecipients,
   notImplemented,
+  notTrusted,
   ok,
   rcptFirst,
   startTlsFirst,
@@ -33,6 +34,7 @@ import { takeChunk } from './chunk.ts'
 import { beginData, refuseData } from './data.ts'
 import { Envelope } from './envelope.ts'
 import { greet, wrongHello } from './hello.ts'
+import { forward, introduce } from './introduction.ts'
 import { mayAuthenticate } from './keywords.ts'
 import { addRecipient, recipientOf, refuseRecipient } from './recipient.ts'
 import { scheduledReply, scheduleFault } from './schedule.ts'
@@ -99,8 +101,8 @@ const hello: Row<HelloCommand> = asking<HelloCommand, 'ehlo', HelloContext>({
   idle: true,
   check: wrongHello,
   ask: 'ehlo',
-  context: (session, { name }) => session.hello.named(name),
-  input: ({ name }) => name,
+  context: (session, { name }) => session.hello.named(session.introduction?.helo ?? name),
+  input: (_command, { helo }) => helo,
   act: greet,
 })
 
@@ -219,6 +221,24 @@ export const verbs: { readonly [V in Verb]: Row<CommandOf<V>> } = {
       return mayAuthenticate(service, { secure, authenticated: false }) ? undefined : encryptionRequired
     },
     act: beginAuth,
+  },
+  XCLIENT: {
+    in: ['start', 'ready'],
+    otherwise: () => badSequence,
+    beforeTls: false,
+    endsGroup: true,
+    idle: true,
+    check: ({ mayIntroduce }) => (mayIntroduce ? undefined : notTrusted),
+    act: introduce,
+  },
+  XFORWARD: {
+    in: ['start', 'ready'],
+    otherwise: () => badSequence,
+    beforeTls: false,
+    endsGroup: false,
+    idle: true,
+    check: ({ mayForward }) => (mayForward ? undefined : notTrusted),
+    act: forward,
   },
   QUIT: {
     in: anywhere,

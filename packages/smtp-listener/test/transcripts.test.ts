@@ -6,7 +6,7 @@ import { world, type WorldOptions } from './world.ts'
 /*
  * Settings of a transcript (`#! key=value`): `service` is mx, submission or lmtp; `plugins` names plugins of world.ts;
  * `limit-<name>` sets a limit; `over=clear` or `over=tls` keeps one to that; `cut=whole`
- * says that it is about what comes in one piece; `accepted` is how many messages the intake must hold at the end, 0 when absent.
+ * says that it is about what comes in one piece; `xclient` and `xforward` trust a network; `accepted` is how many messages the intake must hold at the end, 0 when absent.
  */
 
 const directory = new URL('transcripts/', import.meta.url)
@@ -24,6 +24,8 @@ const options = ({ settings }: Transcript): WorldOptions => ({
     ...(settings.get('chunking') === 'off' ? { chunking: false } : {}),
     ...(settings.get('priorities') === 'on' ? { priorities: true } : {}),
     ...(settings.get('deliverby') === 'on' ? { deliverBy: true } : {}),
+    ...(settings.has('xclient') ? { xclient: [settings.get('xclient') ?? ''] } : {}),
+    ...(settings.has('xforward') ? { xforward: [settings.get('xforward') ?? ''] } : {}),
     ...(settings.get('tls') === 'off' ? { tls: undefined as never } : {}),
   },
 })

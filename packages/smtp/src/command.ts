@@ -1,4 +1,5 @@
 import type { Mailbox } from '@posthorn/address'
+import type { ClientAttributes, ForwardedAttributes } from './client-attributes.ts'
 
 /** Which reports a recipient's sender wants (RFC 3461 §4.1). `never` stands alone. */
 export type NotifyOn = readonly ('success' | 'failure' | 'delay')[] | 'never'
@@ -46,6 +47,8 @@ export type Command =
   | { readonly verb: 'VRFY' | 'EXPN' | 'ETRN'; readonly argument: string }
   /** `initial` is still base64; `=` means an empty response (RFC 4954 §4). */
   | { readonly verb: 'AUTH'; readonly mechanism: string; readonly initial?: string }
+  | { readonly verb: 'XCLIENT'; readonly attributes: ClientAttributes }
+  | { readonly verb: 'XFORWARD'; readonly attributes: ForwardedAttributes }
 
 /** What a command is called on the wire, in capitals. */
 export type Verb = Command['verb']

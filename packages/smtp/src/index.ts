@@ -1,6 +1,8 @@
 export { parseCommand } from './parse-command.ts'
 export type { CommandOptions, ParsedCommand } from './parse-command.ts'
 export type { Command, MailParams, NotifyOn, RcptParams, Verb } from './command.ts'
+export { xclientKeyword, xforwardKeyword } from './client-attributes.ts'
+export type { ClientAttributes, ForwardedAttributes } from './client-attributes.ts'
 export { xtextDecode, xtextEncode } from './xtext.ts'
 export { parseEhlo } from './ehlo.ts'
 export { ReplyReader } from './reply-reader.ts'

@@ -1,5 +1,6 @@
 import * as replies from '@posthorn/reply'
 import { isAscii, mailboxAt, needsSmtputf8, parsePath, textOfOctets } from '@posthorn/address'
+import { readClientAttributes, readForwardedAttributes } from './client-attributes.ts'
 import { readMailParams, readRcptParams } from './parameters.ts'
 import type { Command, Verb } from './command.ts'
 import type { Domain, ParsedPath } from '@posthorn/address'
@@ -80,6 +81,15 @@ const bdat: Row = argument => {
   return { verb: 'BDAT', size, last: match[2] !== undefined }
 }
 
+const xclient: Row = argument => {
+  const attributes = readClientAttributes(argument)
+  return isRefusal(attributes) ? attributes : { verb: 'XCLIENT', attributes }
+}
+const xforward: Row = argument => {
+  const attributes = readForwardedAttributes(argument)
+  return isRefusal(attributes) ? attributes : { verb: 'XFORWARD', attributes }
+}
+
 /** Why a path was refused, said of a sender or of a recipient. */
 interface PathReplies {
   readonly syntax: Reject
@@ -147,6 +157,8 @@ const rows: ReadonlyMap<string, readonly [Verb, Row]> = new Map<string, readonly
   ['ETRN', ['ETRN', named('ETRN')]],
   ['AUTH', ['AUTH', auth]],
   ['STARTTLS', ['STARTTLS', bare('STARTTLS')]],
+  ['XCLIENT', ['XCLIENT', xclient]],
+  ['XFORWARD', ['XFORWARD', xforward]],
 ])
 
 /** Not `trimEnd`: the octet A0 can end a character of UTF-8. */

@@ -35,6 +35,9 @@ const mailboxName = z
     error: 'is not an address such as "ann@example.org", nor a local part such as "ann"',
   })
 
+const networks = z
+  .array(z.union([z.cidrv4(), z.cidrv6()], { error: 'is not a network such as "192.0.2.0/24"' }))
+  .default([])
 const port = z.int().min(0).max(65535)
 const listener = z.union([
   z.literal(false),
@@ -156,10 +159,13 @@ export const schema = z.strictObject({
   conversion: z.enum(['unsigned', 'always', 'never']).default('unsigned'),
   /** File of the users, relative to the state directory. Managed by `posthorn user`. */
   users: z.string().default('users.json'),
-  /** Client networks that may relay without logging in. Empty unless you write some. */
   /** Networks of proxies in front of us, which say for whom they connect (PROXY protocol). */
-  proxies: z.array(z.union([z.cidrv4(), z.cidrv6()], { error: 'is not a network such as "192.0.2.0/24"' })).default([]),
-  trusted: z.array(z.union([z.cidrv4(), z.cidrv6()], { error: 'is not a network such as "192.0.2.0/24"' })).default([]),
+  proxies: networks,
+  /** Networks of clients that may say for whom they speak (XCLIENT), and where mail came from (XFORWARD). */
+  xclient: networks,
+  xforward: networks,
+  /** Client networks that may relay without logging in. Empty unless you write some. */
+  trusted: networks,
   /** A certificate and its key in PEM files, reloaded when they change; self-signed when absent. */
   tls: z.strictObject({ cert: z.string(), key: z.string() }).optional(),
   resolver: z

@@ -25,7 +25,8 @@ export const servicesOf = (
     sessions: config.limits.connections,
     sessionsPerClient: config.limits.connectionsPerAddress,
   }
-  const common = { hostname: config.hostname, limits, proxies: config.proxies }
+  const { hostname, proxies, xclient, xforward } = config
+  const common = { hostname, limits, proxies, xclient, xforward }
   const submission = {
     ...common,
     limits: { ...limits, futureReleaseMs: LONGEST_HOLD },
