@@ -12,10 +12,21 @@ import type { Accept, Defer, Reject } from './reply.ts'
 export const closing: Accept = accept(221, '2.0.0', 'Bye')
 /** To RSET, NOOP and whatever else just worked. RFC 5321 §4.1.1.5, §4.1.1.9 */
 export const ok: Accept = accept(250, '2.0.0', 'Ok')
-/** To HELP. RFC 5321 §4.1.1.8 */
-export const help: Accept = accept(214, '2.0.0', 'See RFC 5321')
 /** To VRFY: we neither confirm nor deny. RFC 5321 §3.5.3, §7.3 */
 export const cannotVerify: Accept = accept(252, '2.5.0', 'Cannot verify; send some mail and I will try')
+/** To EXPN: not one of ours that mail could go to. RFC 5321 §3.5.1, RFC 3463 §3.2 (X.1.1) */
+export const noSuchList: Reject = reject(550, '5.1.1', 'No such mailing list')
+/** An address in the reply is beyond ASCII, and the client did not say that it can read it. RFC 6531 §3.7.4.2 (X.6.8) */
+export const replyNeedsSmtputf8: Reject = reject(550, '5.6.8', 'The reply needs SMTPUTF8')
+/** To ETRN: nothing to do. RFC 1985 §5.3 */
+export const nothingWaits: Accept = accept(251, '2.0.0', 'No messages waiting for this node')
+/** To ETRN: so many deliveries are tried now. RFC 1985 §5.3 */
+export const queueRunStarted = (waiting: number): Accept =>
+  accept(253, '2.0.0', `${waiting} pending messages for this node started`)
+/** To ETRN: the queue could not. RFC 1985 §5.3 */
+export const queueRunFailed: Defer = defer(458, '4.3.0', 'Unable to queue messages for this node')
+/** To ETRN: not a node whose mail this client may ask for, whether or not there is one. RFC 1985 §5.3 */
+export const nodeNotAllowed: Defer = defer(459, '4.7.1', 'Node not allowed')
 /** Draining before a stop. RFC 5321 §3.8, RFC 3463 §3.4 (X.3.2) */
 export const shuttingDown: Defer = defer(421, '4.3.2', 'Service shutting down, try again later')
 /** Silence for too long. RFC 5321 §4.5.3.2.7, RFC 3463 §3.5 (X.4.2) */

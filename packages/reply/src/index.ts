@@ -2,12 +2,18 @@ export { accept, defer, reject, isReply, isDefer, isReject } from './reply.ts'
 export type { Accept, Class, CodeOf, Defer, Enhanced, Make, Reject, Reply } from './reply.ts'
 export type { RemoteReply } from './remote.ts'
 export { encodeReply } from './encode.ts'
-export { banner, challenge, ehlo, helo, startMailInput } from './plain.ts'
+export { banner, challenge, ehlo, helo, mailboxes, startMailInput } from './plain.ts'
+export { helpFor } from './help.ts'
 export {
   closing,
   ok,
-  help,
   cannotVerify,
+  noSuchList,
+  replyNeedsSmtputf8,
+  nothingWaits,
+  queueRunStarted,
+  queueRunFailed,
+  nodeNotAllowed,
   shuttingDown,
   idleTimeout,
   sessionTooLong,

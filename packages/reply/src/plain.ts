@@ -25,3 +25,21 @@ export const challenge = (base64: string = ''): string => {
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(base64)) throw new RangeError('a challenge is base64')
   return `334 ${base64}\r\n`
 }
+
+/** Text beyond ASCII in octets, one a character, as it goes on the wire. */
+const octetsOf = (text: string): string => String.fromCharCode(...new TextEncoder().encode(text))
+
+/**
+ * The answer to VRFY and EXPN: a mailbox a line (RFC 5321 §3.5.1). The only reply with addresses that may be beyond ASCII, for who said that
+ * they can be read (RFC 6531 §3.7.4.2). Throws RangeError on none, and on what cannot stand in a line.
+ */
+export const mailboxes = (addresses: readonly string[]): string => {
+  if (addresses.length === 0) throw new RangeError('a reply needs a line')
+  const last = addresses.length - 1
+  return addresses
+    .map((address, i) => {
+      checked(address.replaceAll(/[^\0-\x7f]/g, '?'))
+      return `250${i === last ? ' ' : '-'}2.1.5 <${octetsOf(address)}>\r\n`
+    })
+    .join('')
+}

@@ -1,10 +1,10 @@
 /** The first digit of a reply that ends a command (RFC 5321 §4.2.1). */
 export type Class = 2 | 4 | 5
 
-/** The codes that may leave us, by class (RFC 5321 §4.2.3, RFC 4954 §6, RFC 3207 §4, RFC 7504 §2). */
+/** The codes that may leave us, by class (RFC 5321 §4.2.3, RFC 4954 §6, RFC 3207 §4, RFC 7504 §2, RFC 1985 §5.3). */
 export interface CodeOf {
-  2: 214 | 220 | 221 | 235 | 250 | 251 | 252
-  4: 421 | 450 | 451 | 452 | 454 | 455
+  2: 214 | 220 | 221 | 235 | 250 | 251 | 252 | 253
+  4: 421 | 450 | 451 | 452 | 454 | 455 | 458 | 459
   5: 500 | 501 | 502 | 503 | 504 | 521 | 523 | 530 | 534 | 535 | 538 | 550 | 551 | 552 | 553 | 554 | 555 | 556
 }
 

@@ -29,6 +29,8 @@ export class Desk {
   /** Whether the client at this address may say for whom it speaks (XCLIENT), and where mail came from (XFORWARD). */
   readonly mayIntroduce: (ip: string) => boolean
   readonly mayForward: (ip: string) => boolean
+  /** Whether it is told what addresses are, without having logged in. */
+  readonly isTold: (ip: string) => boolean
   #hour = 0
   readonly #greetings = new Map<string, Greeting>()
 
@@ -51,6 +53,7 @@ export class Desk {
     this.journal = deps.journal
     this.domain = domain
     this.mayIntroduce = networks(service.xclient ?? [])
+    this.isTold = networks(service.directory?.trusted ?? [])
     this.mayForward = networks(service.xforward ?? [])
     this.decoy = decoys(deps.random.bytes(32), service.authenticator?.scramIterations ?? ITERATIONS)
   }
@@ -66,10 +69,9 @@ export class Desk {
     return this.stressed ? Math.min(dataMs, stressMs) : dataMs
   }
 
-  /** The answer to EHLO and what it offers; there are sixty-four at most, made once. */
+  /** The answer to EHLO and what it offers; each is made once an hour at most. */
   greeting(standing: Standing): Greeting {
-    const { secure, authenticated, binding, certificate, xclient, xforward } = standing
-    const key = `${secure}${authenticated}${binding}${certificate}${xclient}${xforward}`
+    const key = Object.values(standing).join()
     // What is said of the time grows old.
     const hour = Math.floor(this.clock.wall() / HOUR)
     if (hour !== this.#hour) this.#greetings.clear()

@@ -44,7 +44,7 @@ export const introduce = (session: Session, { attributes }: Extract<Command, { v
 }
 
 const without = (said: object): Forwarded =>
-  Object.fromEntries(Object.entries(said).filter(([, value]) => value !== null)) as Forwarded
+  Object.fromEntries(Object.entries(said).filter(([, value]) => value !== null))
 
 /**
  * XFORWARD: each command adds to what was said, and takes away what is unavailable. It holds for the next transaction. Without an address

@@ -11,6 +11,8 @@ export interface Standing {
   readonly binding: boolean
   /** A certificate of the client's. */
   readonly certificate: boolean
+  /** Answered when it asks who is on a list. */
+  readonly expn: boolean
   /** Believed when it says for whom it speaks, and where a message came from. */
   readonly xclient: boolean
   readonly xforward: boolean
@@ -62,6 +64,8 @@ export const keywords = (
   ...(service.priorities === true ? ['MT-PRIORITY MIXER'] : []),
   ...(limits.futureReleaseMs > 0 ? [futureRelease(limits.futureReleaseMs, now)] : []),
   ...(service.deliverBy === true ? ['DELIVERBY'] : []),
+  ...(standing.expn ? ['EXPN'] : []),
+  ...(service.queueRuns === undefined || service.protocol === 'lmtp' ? [] : ['ETRN']),
   ...(standing.xclient ? [xclientKeyword] : []),
   ...(standing.xforward ? [xforwardKeyword] : []),
   ...service.chain.ehlo,

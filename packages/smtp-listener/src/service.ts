@@ -40,6 +40,10 @@ export interface Service {
    * trace are for plugins to act on.
    */
   readonly deliverBy?: boolean
+  /** Who is told what addresses are; nobody when absent: VRFY is then answered 252, EXPN 502. */
+  readonly directory?: Directory
+  /** ETRN is offered only where this is. */
+  readonly queueRuns?: QueueRuns
   /**
    * Proxies in front of us, by address or network. Every connection from one begins with who it is for (PROXY protocol, version 1 or 2),
    * and is closed when it does not; nobody else is believed to be a proxy.
@@ -54,6 +58,28 @@ export interface Service {
   readonly xforward?: readonly string[]
   /** Told every line of every session, in the format of transcripts; secrets and message content are left out. */
   readonly trace?: (session: string, line: string) => void
+}
+
+/** VRFY and EXPN, for users who logged in and for the networks that are named. */
+export interface Directory {
+  readonly vrfy: boolean
+  readonly expn: boolean
+  readonly trusted: readonly string[]
+  /** Of names without a domain. */
+  readonly domain: string
+}
+
+/** Deliveries on demand, for sites that are not always there (ETRN, RFC 1985). */
+export interface QueueRuns {
+  /** Of what is asked for, and of what is below it where that is meant, the domains whose mail this client may ask for. */
+  allowed(o: {
+    readonly domain: string
+    readonly withSubdomains: boolean
+    readonly ip: string
+    readonly user: string | undefined
+  }): readonly string[]
+  /** Make due what waits for these domains; says how many deliveries. Rejects when the queue can't. */
+  start(domains: readonly string[], by: string): Promise<number>
 }
 
 /** What a listener is given besides the service. */

@@ -21,6 +21,7 @@ import type { Reply } from '@posthorn/reply'
 import { andThen } from './awaitable.ts'
 import { Budget } from './budget.ts'
 import { ConnectionContext, HelloContext } from './context.ts'
+import { mayExpand } from './directory.ts'
 import { refusalAtConnect } from './refusal-at-connect.ts'
 import { newSessionId } from './session-id.ts'
 import { tracedCommand } from './trace.ts'
@@ -114,6 +115,7 @@ export class Session implements Speaker {
       authenticated: this.user !== undefined,
       binding: tls?.version === 'TLSv1.3' && this.#wire.channelBinding !== undefined,
       certificate: tls?.peerCertificate !== undefined,
+      expn: mayExpand(this),
       xclient: this.mayIntroduce,
       xforward: this.mayForward,
     }

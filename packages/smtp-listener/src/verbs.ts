@@ -3,12 +3,11 @@ import {
   authenticationInTransaction,
   badSequence,
   binaryNeedsBdat,
-  cannotVerify,
   closing,
   encodeReply,
   encryptionRequired,
   helloFirst,
-  help,
+  helpFor,
   mailFirst,
   nestedMail,
   noDataAfterBdat,
@@ -32,10 +31,12 @@ import { beginAuth } from './auth-exchange.ts'
 import { andThen } from './awaitable.ts'
 import { takeChunk } from './chunk.ts'
 import { beginData, refuseData } from './data.ts'
+import { expand, verify } from './directory.ts'
 import { Envelope } from './envelope.ts'
 import { greet, wrongHello } from './hello.ts'
 import { forward, introduce } from './introduction.ts'
 import { mayAuthenticate } from './keywords.ts'
+import { runQueue } from './queue-run.ts'
 import { addRecipient, recipientOf, refuseRecipient } from './recipient.ts'
 import { scheduledReply, scheduleFault } from './schedule.ts'
 import { stateOf } from './state.ts'
@@ -120,8 +121,6 @@ const envelopeOf = (session: Session): Envelope => {
   return session.envelope
 }
 
-const notDone = { in: anywhere, beforeTls: true, endsGroup: true, idle: true, act: said(notImplemented) } as const
-
 /** Every verb that the grammar knows. */
 export const verbs: { readonly [V in Verb]: Row<CommandOf<V>> } = {
   EHLO: hello,
@@ -193,10 +192,23 @@ export const verbs: { readonly [V in Verb]: Row<CommandOf<V>> } = {
     },
   },
   NOOP: { in: anywhere, beforeTls: true, endsGroup: true, idle: true, act: said(ok) },
-  HELP: { in: anywhere, beforeTls: false, endsGroup: true, idle: true, act: said(help) },
-  VRFY: { in: anywhere, beforeTls: false, endsGroup: true, idle: true, act: said(cannotVerify) },
-  EXPN: notDone,
-  ETRN: notDone,
+  HELP: {
+    in: anywhere,
+    beforeTls: false,
+    endsGroup: true,
+    idle: true,
+    act: (_session, { argument }) => encodeReply(helpFor(argument)),
+  },
+  VRFY: { in: anywhere, beforeTls: false, endsGroup: true, idle: true, act: verify },
+  EXPN: { in: anywhere, beforeTls: false, endsGroup: true, idle: true, act: expand },
+  ETRN: {
+    in: ['ready'],
+    otherwise: state => (state === 'start' ? helloFirst : badSequence),
+    beforeTls: false,
+    endsGroup: true,
+    idle: true,
+    act: runQueue,
+  },
   STARTTLS: {
     in: ['ready'],
     otherwise: state => (state === 'start' ? helloFirst : tlsTooLate),

@@ -1,15 +1,28 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { byteByByte, parseTranscript, playTranscript, whole, type Cut, type Transcript } from '@posthorn/testkit'
+import type { QueueRuns } from '@posthorn/smtp-listener'
 import { world, type WorldOptions } from './world.ts'
 
 /*
  * Settings of a transcript (`#! key=value`): `service` is mx, submission or lmtp; `plugins` names plugins of world.ts;
  * `limit-<name>` sets a limit; `over=clear` or `over=tls` keeps one to that; `cut=whole`
- * says that it is about what comes in one piece; `xclient` and `xforward` trust a network; `accepted` is how many messages the intake must hold at the end, 0 when absent.
+ * says that it is about what comes in one piece; `xclient`, `xforward` and `directory`
+ * trust a network; `etrn=on` has mail for branch.test; `accepted` is how many messages the intake must hold at the end, 0 when absent.
  */
 
 const directory = new URL('transcripts/', import.meta.url)
+
+const queueRuns: QueueRuns = {
+  allowed: ({ domain, withSubdomains }) =>
+    withSubdomains
+      ? ['branch.test', 'empty.test']
+      : ['branch.test', 'empty.test', 'broken.test'].filter(d => d === domain),
+  start: async names => {
+    if (names.includes('broken.test')) throw new Error('the disk is gone')
+    return names.includes('branch.test') ? 3 : 0
+  },
+}
 
 const options = ({ settings }: Transcript): WorldOptions => ({
   service: (settings.get('service') ?? 'mx') as NonNullable<WorldOptions['service']>,
@@ -24,6 +37,10 @@ const options = ({ settings }: Transcript): WorldOptions => ({
     ...(settings.get('chunking') === 'off' ? { chunking: false } : {}),
     ...(settings.get('priorities') === 'on' ? { priorities: true } : {}),
     ...(settings.get('deliverby') === 'on' ? { deliverBy: true } : {}),
+    ...(settings.has('directory')
+      ? { directory: { vrfy: true, expn: true, trusted: [settings.get('directory') ?? ''], domain: 'example.org' } }
+      : {}),
+    ...(settings.get('etrn') === 'on' ? { queueRuns } : {}),
     ...(settings.has('xclient') ? { xclient: [settings.get('xclient') ?? ''] } : {}),
     ...(settings.has('xforward') ? { xforward: [settings.get('xforward') ?? ''] } : {}),
     ...(settings.get('tls') === 'off' ? { tls: undefined as never } : {}),

@@ -138,6 +138,8 @@ const addresses = definePlugin({
           return { expand: [to('bob@example.org'), to('carol@example.org'), to('bob@example.org')] }
         case 'some':
           return { expand: [to('bob@example.org'), to('nobody@example.org')] }
+        case 'intl':
+          return { expand: [to('käthe@example.org')] }
         case 'list':
           return { expand: [to('team@example.org'), to('carol@example.org'), to('x@far.test')], returnPath: null }
         case 'ghosts':

@@ -44,7 +44,9 @@ export type Command =
   /** `size` octets follow the line at once, whatever the answer (RFC 3030 §2). */
   | { readonly verb: 'BDAT'; readonly size: number; readonly last: boolean }
   | { readonly verb: 'NOOP' | 'HELP'; readonly argument: string }
-  | { readonly verb: 'VRFY' | 'EXPN' | 'ETRN'; readonly argument: string }
+  /** `smtputf8`: the reply may have addresses beyond ASCII (RFC 6531 §3.7.4.2). */
+  | { readonly verb: 'VRFY' | 'EXPN'; readonly argument: string; readonly smtputf8: boolean }
+  | { readonly verb: 'ETRN'; readonly argument: string }
   /** `initial` is still base64; `=` means an empty response (RFC 4954 §4). */
   | { readonly verb: 'AUTH'; readonly mechanism: string; readonly initial?: string }
   | { readonly verb: 'XCLIENT'; readonly attributes: ClientAttributes }

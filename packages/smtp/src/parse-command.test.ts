@@ -292,13 +292,13 @@ describe('AUTH', () => {
 
 describe('VRFY, EXPN and ETRN', () => {
   test('take an argument', () => {
-    expect(parse('VRFY bob smith')).toEqual({ verb: 'VRFY', argument: 'bob smith' })
+    expect(parse('VRFY bob smith')).toEqual({ verb: 'VRFY', argument: 'bob smith', smtputf8: false })
     expect(answers(['VRFY', 'EXPN', 'ETRN', 'VRFY \xff'])).toEqual(['501 5.5.4'])
   })
 
   test('row 29: beyond ASCII need a SMTPUTF8 of their own', () => {
     expect(parse(octetsOfText('VRFY \u00e0'), utf8)).toBe('550 5.6.7')
-    expect(parse(octetsOfText('VRFY \u00e0 SMTPUTF8'))).toEqual({ verb: 'VRFY', argument: 'à SMTPUTF8' })
+    expect(parse(octetsOfText('VRFY \u00e0 SMTPUTF8'))).toEqual({ verb: 'VRFY', argument: 'à', smtputf8: true })
     expect(parse(octetsOfText('VRFY \u00e0 SMTPUTF8'), plain)).toBe('550 5.6.7')
   })
 })

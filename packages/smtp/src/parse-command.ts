@@ -54,16 +54,20 @@ const free =
   argument =>
     isAscii(argument) ? { verb, argument } : replies.badArgument
 
+/** RFC 6531 §3.7.4.2: VRFY and EXPN have an SMTPUTF8 parameter of their own. */
+const ownUtf8 = ' SMTPUTF8'
 const named =
-  (verb: 'VRFY' | 'EXPN' | 'ETRN'): Row =>
+  (verb: 'VRFY' | 'EXPN'): Row =>
   (octets, { offered }) => {
-    const argument = textOfOctets(octets)
-    if (argument === undefined || argument === '') return replies.badArgument
-    // RFC 6531 §3.7.4.2: VRFY and EXPN have an SMTPUTF8 parameter of their own.
-    if (!isAscii(argument) && !(offered.has('SMTPUTF8') && / SMTPUTF8$/i.test(argument)))
-      return replies.verifyNeedsSmtputf8
-    return { verb, argument }
+    const text = textOfOctets(octets)
+    if (text === undefined || text === '') return replies.badArgument
+    const smtputf8 = text.toUpperCase().endsWith(ownUtf8) && offered.has('SMTPUTF8')
+    const argument = smtputf8 ? text.slice(0, -ownUtf8.length) : text
+    return smtputf8 || isAscii(argument) ? { verb, argument, smtputf8 } : replies.verifyNeedsSmtputf8
   }
+
+const etrn: Row = argument =>
+  argument !== '' && isAscii(argument) && !argument.includes(' ') ? { verb: 'ETRN', argument } : replies.badArgument
 
 const auth: Row = argument => {
   const [mechanism, initial, ...more] = argument.split(' ', 3)
@@ -154,7 +158,7 @@ const rows: ReadonlyMap<string, readonly [Verb, Row]> = new Map<string, readonly
   ['HELP', ['HELP', free('HELP')]],
   ['VRFY', ['VRFY', named('VRFY')]],
   ['EXPN', ['EXPN', named('EXPN')]],
-  ['ETRN', ['ETRN', named('ETRN')]],
+  ['ETRN', ['ETRN', etrn]],
   ['AUTH', ['AUTH', auth]],
   ['STARTTLS', ['STARTTLS', bare('STARTTLS')]],
   ['XCLIENT', ['XCLIENT', xclient]],

@@ -33,7 +33,17 @@ describe('a configuration', () => {
     const text = problems({ hostname: 'a b', limits: { messageSize: '5 MB' }, trusted: ['1.2.3.4'] })
     expect(text).toContain('hostname: "a b" is not a domain name; found "a b"')
     expect(text).toContain('limits.messageSize: "5 MB" is not a size such as "512K", "50M" or "2G"')
-    expect(text).toContain('trusted[0]: ')
+    expect(text).toContain('trusted[0]: is not a network such as "192.0.2.0/24"; found "1.2.3.4"')
+  })
+
+  test('says who may ask by ETRN for the mail of which domains', () => {
+    const etrn = { 'Branch.example': ['192.0.2.0/24', 'branch@example.org'] }
+    expect(checkConfig({ hostname: 'x.test', etrn }).etrn).toEqual({ 'branch.example': etrn['Branch.example'] })
+    expect(problems({ hostname: 'x.test', etrn: { 'branch.example': ['a/b'] } })).toContain(
+      'etrn.branch.example[0]: is neither a network such as "192.0.2.0/24" nor the name of a user; found "a/b"',
+    )
+    expect(problems({ hostname: 'x.test', etrn: { 'not a name': ['ann'] } })).toContain('is not a domain name')
+    expect(problems({ hostname: 'x.test', vrfy: 'on' })).toContain('vrfy: ')
   })
 
   test('takes a database for the queue from a URL without a password, a file or the environment', () => {

@@ -58,7 +58,9 @@ const explain = (issue: z.core.$ZodIssue, input: unknown): readonly ConfigProble
     if (deepest !== undefined && deepest.path.length > 0)
       return explain({ ...deepest, path: [...issue.path, ...deepest.path] }, input)
     const choices = [...new Set(issue.errors.flat().map(e => e.message))].join(', or: ')
-    return [{ path: pathText(issue.path), message: `${choices}; found ${show(valueAt(input, issue.path))}` }]
+    // The schema's own words, where it has some, say more than those of the branches.
+    const words = issue.message === 'Invalid input' ? choices : issue.message
+    return [{ path: pathText(issue.path), message: `${words}; found ${show(valueAt(input, issue.path))}` }]
   }
   return [{ path: pathText(issue.path), message: `${issue.message}; found ${show(valueAt(input, issue.path))}` }]
 }

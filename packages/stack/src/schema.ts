@@ -38,6 +38,7 @@ const mailboxName = z
 const networks = z
   .array(z.union([z.cidrv4(), z.cidrv6()], { error: 'is not a network such as "192.0.2.0/24"' }))
   .default([])
+const userName = z.string().regex(/^[^\s/]+$/)
 const port = z.int().min(0).max(65535)
 const listener = z.union([
   z.literal(false),
@@ -166,6 +167,22 @@ export const schema = z.strictObject({
   xforward: networks,
   /** Client networks that may relay without logging in. Empty unless you write some. */
   trusted: networks,
+  /** Whether VRFY and EXPN are answered truly, to users who logged in and to the networks in `trusted`. */
+  vrfy: z.enum(['off', 'trusted']).default('off'),
+  expn: z.enum(['off', 'trusted']).default('off'),
+  /** Domains whose mail is sent when it is asked for by ETRN, and who may ask: networks and users. */
+  etrn: z
+    .record(
+      domain,
+      z
+        .array(
+          z.union([z.cidrv4(), z.cidrv6(), userName], {
+            error: 'is neither a network such as "192.0.2.0/24" nor the name of a user',
+          }),
+        )
+        .min(1),
+    )
+    .default({}),
   /** A certificate and its key in PEM files, reloaded when they change; self-signed when absent. */
   tls: z.strictObject({ cert: z.string(), key: z.string() }).optional(),
   resolver: z

@@ -1,6 +1,6 @@
 import type { Certificates, Intake } from '@posthorn/contracts'
 import type { Users } from '@posthorn/msa'
-import type { Limits, Service } from '@posthorn/smtp-listener'
+import type { Limits, QueueRuns, Service } from '@posthorn/smtp-listener'
 import type { Chains } from './chains.ts'
 import type { Config, ServiceName } from './schema.ts'
 
@@ -14,10 +14,11 @@ export const servicesOf = (
     readonly chains: Chains
     readonly users: Users
     readonly certificates: Certificates
+    readonly queueRuns: QueueRuns | undefined
     readonly intakes: { readonly mx: Intake; readonly submission: Intake; readonly lmtp: Intake }
   },
 ): Readonly<Record<ServiceName, Service>> => {
-  const { chains, users, certificates, intakes } = parts
+  const { chains, users, certificates, intakes, queueRuns } = parts
   const limits: Partial<Limits> = {
     messageBytes: config.limits.messageSize,
     headerBytes: config.limits.headerSize,
@@ -27,8 +28,15 @@ export const servicesOf = (
   }
   const { hostname, proxies, xclient, xforward } = config
   const common = { hostname, limits, proxies, xclient, xforward }
+  const directory = {
+    vrfy: config.vrfy === 'trusted',
+    expn: config.expn === 'trusted',
+    trusted: config.trusted,
+    domain: config.domains[0] ?? hostname,
+  }
+  const dialogue = { ...common, directory, ...(queueRuns === undefined ? {} : { queueRuns }) }
   const submission = {
-    ...common,
+    ...dialogue,
     limits: { ...limits, futureReleaseMs: LONGEST_HOLD },
     priorities: true,
     origin: 'submission',
@@ -40,7 +48,7 @@ export const servicesOf = (
   // TLS state of one listener never serves another: each has its own.
   return {
     mx: {
-      ...common,
+      ...dialogue,
       name: 'mx',
       origin: 'mx',
       protocol: 'smtp',

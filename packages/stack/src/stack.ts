@@ -13,6 +13,7 @@ import { systemClock, systemNetwork, systemRandom } from '@posthorn/system'
 import { certificatesOf } from './certificate.ts'
 import { createChains } from './chains.ts'
 import { directories } from './directories.ts'
+import { queueRuns } from './queue-runs.ts'
 import { queued } from './queued.ts'
 import type { Environment, Store } from './environment.ts'
 import { followUsers } from './follow-users.ts'
@@ -163,6 +164,7 @@ const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<St
     chains,
     users,
     certificates,
+    queueRuns: queueRuns(config, store),
     intakes: {
       mx: createIntake({ ...entrance, chain: chains.mx, handoff: dispatcher }),
       submission: createIntake({ ...entrance, chain: chains.submission, handoff: dispatcher }),
