@@ -47,6 +47,8 @@ const explain = (issue: z.core.$ZodIssue, input: unknown): readonly ConfigProble
       message: `unknown key; allowed here: ${allowedKeys(issue.path).join(', ')}`,
     }))
   }
+  if (issue.code === 'invalid_key')
+    return [{ path: pathText(issue.path), message: `as a key, ${issue.issues.map(e => e.message).join(', ')}` }]
   // Of a union, the branch that got furthest says most.
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
     const deepest = issue.errors
