@@ -37,6 +37,7 @@ export type {
   QueueId,
   QueueRow,
   Settlement,
+  Share,
   SiteKey,
   StoreError,
   Suspended,

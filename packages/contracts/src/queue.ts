@@ -212,19 +212,35 @@ export interface Suspension {
   readonly why?: string
 }
 
+/**
+ * One of several dispatchers over a queue, and all of them by name. Each claims the sites that fall to it by hash, so that windows and
+ * rates of a site stay in one place; while the members change, two may for a moment work on one site.
+ */
+export interface Share {
+  readonly self: string
+  readonly members: readonly string[]
+}
+
 /** The durable queue. One interface for the embedded store, its in-memory twin and PostgreSQL; `@posthorn/testkit` has its contract suite. */
 export interface Queue {
-  /** `sizeHint` in octets, from SIZE. Throws StoreError when there is no room for it. */
-  begin(sizeHint?: number): Draft
-  /** A fresh id, for a report. */
+  /**
+   * `sizeHint` in octets, from SIZE; `id` one of `newId` that nothing has used yet. Throws StoreError when there is no room for it,
+   * RangeError for an id of another store.
+   */
+  begin(sizeHint?: number, id?: QueueId): Draft
+  /** A fresh id, for a report or for a draft that is begun elsewhere. */
   newId(): QueueId
-  /** Lease due deliveries, fairly over sites, the longest-due site first. `only` picks sites. */
+  /**
+   * Lease due deliveries, fairly over sites, the longest-due site first. `skip` leaves out sites; so does `share`, but for a store that
+   * several nodes share, which need not heed it.
+   */
   claim(o: {
     readonly owner: Owner
     readonly sites: number
     readonly perSite: number
     readonly leaseMs: number
     readonly skip?: ReadonlySet<SiteKey>
+    readonly share?: Share
   }): Promise<readonly Claim[]>
   /** The leases that are still ours. */
   renew(leases: readonly Lease[], leaseMs: number): Promise<readonly Lease[]>

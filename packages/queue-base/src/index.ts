@@ -1,5 +1,6 @@
 export { createIds, formatId, keyAt, parseId } from './ids.ts'
 export type { Ids } from './ids.ts'
+export { fallsTo } from './share.ts'
 export { asStoreError, isStoreError, storeError } from './store-error.ts'
 export { createWaker } from './waker.ts'
 export type { Waker } from './waker.ts'

@@ -1,5 +1,5 @@
 import type { Clock, Journal, KeyValue, Queue, Settlement } from '@posthorn/contracts'
-import { createWaker, formatId, isStoreError, storeError } from '@posthorn/queue-base'
+import { createWaker, formatId, isStoreError, parseId, storeError } from '@posthorn/queue-base'
 import type { Ids } from '@posthorn/queue-base'
 import { claim, disown, renew } from './claim.ts'
 import { claimsOf } from './claims.ts'
@@ -115,9 +115,10 @@ export const createQueue = (o: QueueDeps): { readonly queue: PostgresQueue; read
 
   const queue: PostgresQueue = {
     ...operators,
-    begin: () => {
+    begin: (_sizeHint, id) => {
       if (closing !== undefined) throw storeError('the queue is closed', { full: false })
-      return createDraft(formatId(ids.take(1), ids.nonce), draftDeps)
+      if (id !== undefined && parseId(id) === undefined) throw new RangeError(`${id} is no id of newId()`)
+      return createDraft(id ?? formatId(ids.take(1), ids.nonce), draftDeps)
     },
     newId: () => formatId(ids.take(1), ids.nonce),
     claim: async options => {

@@ -1,6 +1,6 @@
-import type { Lease, NewRecipient } from '@posthorn/contracts'
+import type { Lease, NewRecipient, Share } from '@posthorn/contracts'
 import { faultOf } from './fault.ts'
-import { formatId } from '@posthorn/queue-base'
+import { fallsTo, formatId } from '@posthorn/queue-base'
 import type { ClaimedMessage, ClaimOp, DisownOp, RenewOp } from './operation.ts'
 import { messageOf, recipientOf } from './row.ts'
 import type { DeliveryRow, MessageRow } from './row.ts'
@@ -27,7 +27,7 @@ export const claim = (work: Work, op: ClaimOp, checkSpool: CheckSpool): readonly
   const room = { bytes: contentPerClaim }
   let served = 0
   while (served < op.sites && room.bytes > 0) {
-    const names = nextSites(work, op.sites - served, done)
+    const names = nextSites(work, op.sites - served, name => done.has(name) || !isOurs(name, op.share))
     if (names.length === 0) break
     for (const name of names) {
       if (room.bytes <= 0) break
@@ -38,15 +38,17 @@ export const claim = (work: Work, op: ClaimOp, checkSpool: CheckSpool): readonly
   return [...claimed.values()]
 }
 
-const nextSites = ({ s, batch }: Work, count: number, not: ReadonlySet<string>): readonly string[] => {
+const nextSites = ({ s, batch }: Work, count: number, not: (name: string) => boolean): readonly string[] => {
   const names: string[] = []
   for (const row of s.dueSites.iterate(batch.now)) {
     const name = row['name'] as string
-    if (!not.has(name)) names.push(name)
+    if (!not(name)) names.push(name)
     if (names.length >= count) break
   }
   return names
 }
+
+const isOurs = (site: string, share: Share | undefined): boolean => share === undefined || fallsTo(site, share)
 
 interface Basket {
   readonly claimed: Claimed

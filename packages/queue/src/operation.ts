@@ -10,6 +10,7 @@ import type {
   QueueEntry,
   QueueId,
   QueueRow,
+  Share,
   Suspension,
 } from '@posthorn/contracts'
 import type { Changed } from './work.ts'
@@ -58,6 +59,7 @@ export interface ClaimOp {
   readonly perSite: number
   readonly leaseMs: number
   readonly skip: readonly string[]
+  readonly share?: Share
 }
 export interface RenewOp {
   readonly do: 'renew'

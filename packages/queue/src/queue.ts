@@ -87,9 +87,13 @@ export const createQueue = (o: QueueDeps): EmbeddedQueue => {
   }
 
   return {
-    begin: (sizeHint = 0) => {
+    begin: (sizeHint = 0, id) => {
       if (closing !== undefined) throw storeError('the queue is closed', { full: false })
       if (!o.hasRoom(sizeHint)) throw storeError('no room for another message', { full: true })
+      if (id !== undefined) {
+        const given = idOf(id)
+        return createDraft(given.key, given.nonce, id, draftDeps)
+      }
       const key = ids.take(1)
       return createDraft(key, ids.nonce, formatId(key, ids.nonce), draftDeps)
     },
@@ -141,6 +145,12 @@ export const createQueue = (o: QueueDeps): EmbeddedQueue => {
 /** Only the two numbers cross the thread, whatever object stands for the lease. */
 const leaseOf = ({ delivery, token }: Lease): Lease => ({ delivery, token })
 
+const idOf = (text: QueueId): { readonly key: number; readonly nonce: number } => {
+  const id = parseId(text)
+  if (id === undefined) throw new RangeError(`${text} is no id of newId()`)
+  return id
+}
+
 const settleItem = (
   { report, ...s }: Settlement,
   contents: (readonly Uint8Array[])[],
@@ -148,8 +158,7 @@ const settleItem = (
 ): SettleItem => {
   const item = { ...s, lease: leaseOf(s.lease) }
   if (report === undefined) return item
-  const id = parseId(report.id)
-  if (id === undefined) throw new RangeError(`${report.id} is no id of newId()`)
+  const id = idOf(report.id)
   const { head = new Uint8Array(), ...message } = report.message
   return {
     ...item,

@@ -54,10 +54,10 @@ export const faultyQueue = (
   })
   return {
     calls,
-    begin: sizeHint => {
+    begin: (sizeHint, id) => {
       const fault = next('begin')
       if (fault !== undefined) throw storeError(fault)
-      return draft(inner.begin(sizeHint))
+      return draft(inner.begin(sizeHint, id))
     },
     newId: () => inner.newId(),
     claim: o => run('claim', () => inner.claim(o)),

@@ -1,0 +1,5 @@
+export { connectQueue } from './client.ts'
+export type { QueueClientOptions, SocketQueue } from './client.ts'
+export { serveQueue } from './server.ts'
+export type { QueueServer, QueueServerOptions } from './server.ts'
+export type { ServedQueue } from './methods.ts'
