@@ -113,13 +113,13 @@ export class Connection {
       this.#link.send('failure', 0, { name: 'Error', message, full: false })
       return this.#link.end()
     }
-    this.#greeted = true
     if (typeof hello.member === 'string') {
       this.#member = hello.member
       this.#o.joined(hello.member)
     }
     const ids = Array.from({ length: firstIds }, () => this.#o.queue.newId())
     this.#link.send('hello', 0, { version, ids, members: this.#o.members() } satisfies ServerHello)
+    this.#greeted = true
   }
 
   #ask(id: number, { method, params }: Ask, octets: Uint8Array): void {
@@ -133,7 +133,7 @@ export class Connection {
 
   async #answer(id: number, { method, params }: Ask, octets: Uint8Array): Promise<void> {
     try {
-      if (!Object.hasOwn(methods, method)) throw new RangeError(`there is no method ${String(method)}`)
+      if (!Object.hasOwn(methods, method)) throw new RangeError(`there is no method ${method}`)
       const run = methods[method] as (caller: Caller, params: unknown, octets: Uint8Array) => Reply | Promise<Reply>
       const reply = await run(this.#caller, params, octets)
       this.#link.send('answer', id, reply.result, reply.octets)

@@ -54,7 +54,7 @@ export const createDraft = (id: QueueId, o: { readonly session: Session; readonl
     const params = { id, size: o.sizeHint, message: rest, head: head.byteLength, ...(claimFor && { claimFor }) }
     const { result } = await session.ask('put', params, [content])
     const body = bodyOf(content)
-    return result.map(({ size: _, ...claim }) => ({ ...claim, body }))
+    return result.map(claim => withBody(claim, body))
   }
   const commitLarge = async (
     { draft }: Large,
@@ -107,8 +107,12 @@ export const createDraft = (id: QueueId, o: { readonly session: Session; readonl
 
 type ClaimFor = { readonly owner: Owner; readonly leaseMs: number } | undefined
 
+/** A claim with its content. */
+export const withBody = (claim: PlainClaim, body: Body): Claim => {
+  const { size: _size, ...rest } = claim
+  return { ...rest, body }
+}
+
 /** A claim whose content is read from the owner of the queue when it is wanted. */
-export const remoteClaim = ({ size, ...claim }: PlainClaim, session: Session): Claim => ({
-  ...claim,
-  body: { size, open: signal => session.read({ id: claim.id }, signal) },
-})
+export const remoteClaim = (claim: PlainClaim, session: Session): Claim =>
+  withBody(claim, { size: claim.size, open: signal => session.read({ id: claim.id }, signal) })

@@ -3,7 +3,7 @@
  * under the same id. `begin` opens a draft, whose content follows in chunks; `read` asks for content, which comes in chunks up to `end`.
  * `credit` lets the other side send so many octets more of a draft or of content.
  */
-export const kinds = {
+const kinds = {
   hello: 1,
   ask: 2,
   answer: 3,
@@ -29,7 +29,7 @@ export interface Frame {
 }
 
 /** Octets of a whole frame; a longer one is no frame of ours. */
-export const longestFrame: number = 32 * 1024 * 1024
+const longestFrame = 32 * 1024 * 1024
 /** Length of what follows it, kind, id, length of the JSON: four, one, four and four octets, the greatest first. */
 const headerLength = 13
 /** Content up to this size is copied behind its header, which costs less than a second write. */
@@ -38,7 +38,7 @@ const copied = 4096
 const byNumber: ReadonlyMap<number, Kind> = new Map(Object.entries(kinds).map(([kind, n]) => [n, kind as Kind]))
 
 /** What is wrong with octets that are no frame. */
-export class FrameError extends Error {
+class FrameError extends Error {
   override readonly name = 'FrameError'
 }
 
@@ -54,7 +54,8 @@ export const encodeFrame = (
   let size = 0
   for (const part of octets) size += part.byteLength
   const length = headerLength + jsonLength + size
-  if (length > longestFrame) throw new RangeError(`a frame of ${length} octets; at most ${longestFrame} are sent at once`)
+  if (length > longestFrame)
+    throw new RangeError(`a frame of ${length} octets; at most ${longestFrame} are sent at once`)
   const alone = size > copied
   const head = Buffer.allocUnsafe(headerLength + jsonLength + (alone ? 0 : size))
   head.writeUInt32BE(length - 4, 0)

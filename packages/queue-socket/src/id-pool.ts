@@ -16,7 +16,10 @@ export class IdPool {
   #since: number
   #fetching = false
 
-  constructor(ids: readonly QueueId[], o: { readonly clock: Clock; readonly fetch: (count: number) => Promise<readonly QueueId[]> }) {
+  constructor(
+    ids: readonly QueueId[],
+    o: { readonly clock: Clock; readonly fetch: (count: number) => Promise<readonly QueueId[]> },
+  ) {
     this.#ids = ids
     this.#clock = o.clock
     this.#fetch = o.fetch

@@ -18,7 +18,14 @@ export const createKeyValue = (
   },
   add: async (key, by, ttlMs) => (await ask({ space, key, act: 'add', by, ttlMs: lifetime(ttlMs) })) as number,
   swap: async (key, old, value, ttlMs) =>
-    (await ask({ space, key, act: 'swap', value, ttlMs: lifetime(ttlMs), ...(old !== undefined && { old }) })) as boolean,
+    (await ask({
+      space,
+      key,
+      act: 'swap',
+      value,
+      ttlMs: lifetime(ttlMs),
+      ...(old !== undefined && { old }),
+    })) as boolean,
   delete: async key => {
     await ask({ space, key, act: 'delete' })
   },

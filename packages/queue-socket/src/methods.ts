@@ -25,11 +25,7 @@ export interface Caller {
 }
 
 type Handlers = {
-  readonly [M in Method]: (
-    caller: Caller,
-    params: Methods[M][0],
-    octets: Uint8Array,
-  ) => Reply<M> | Promise<Reply<M>>
+  readonly [M in Method]: (caller: Caller, params: Methods[M][0], octets: Uint8Array) => Reply<M> | Promise<Reply<M>>
 }
 
 /** Content that goes along with claims; what is more is read when it is wanted. */
@@ -157,9 +153,7 @@ export const methods: Handlers = {
     return done
   },
   disown: async ({ queue, ownerOf }, which) => ({
-    result: await queue.disown(
-      'owner' in which ? { owner: ownerOf(which.owner) } : { except: ownerOf(which.except) },
-    ),
+    result: await queue.disown('owner' in which ? { owner: ownerOf(which.owner) } : { except: ownerOf(which.except) }),
   }),
   nextDue: async ({ queue }) => ({ result: (await queue.nextDue()) ?? null }),
   list: async ({ queue }, { filter, ...o }) => ({ result: await queue.list(filter, o) }),

@@ -1,5 +1,4 @@
-import { storeError } from '@posthorn/queue-base'
-import { isStoreError } from '@posthorn/queue-base'
+import { isStoreError, storeError } from '@posthorn/queue-base'
 import type {
   Change,
   Claim,

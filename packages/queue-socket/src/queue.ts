@@ -1,6 +1,6 @@
 import type { Claim, Clock, KeyValue, Lease, Queue, QueueId, Settlement } from '@posthorn/contracts'
 import { bodyOf } from '@posthorn/message'
-import { createDraft, remoteClaim } from './draft.ts'
+import { createDraft, remoteClaim, withBody } from './draft.ts'
 import { createKeyValue } from './key-value.ts'
 import type { Method, Methods, PlainSettlement } from './protocol.ts'
 import type { Answered, Session } from './session.ts'
@@ -34,9 +34,7 @@ const claimsOf = ({ result, octets }: Answered<'claim'>, session: Session): read
   for (const { id, length } of result.contents) contents.set(id, octets.slice(at, (at += length)))
   return result.claims.map(claim => {
     const content = contents.get(claim.id)
-    if (content === undefined) return remoteClaim(claim, session)
-    const { size: _, ...rest } = claim
-    return { ...rest, body: bodyOf(content) }
+    return content === undefined ? remoteClaim(claim, session) : withBody(claim, bodyOf(content))
   })
 }
 

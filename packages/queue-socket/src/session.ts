@@ -119,7 +119,8 @@ export class Session {
   }
 
   #take({ kind, id, about, octets }: Frame): void {
-    if (this.#ids === undefined && kind !== 'hello' && kind !== 'failure') throw new Error(`an owner that begins with ${kind}`)
+    if (this.#ids === undefined && kind !== 'hello' && kind !== 'failure')
+      throw new Error(`an owner that begins with ${kind}`)
     switch (kind) {
       case 'hello':
         return this.#greeted(about as ServerHello)

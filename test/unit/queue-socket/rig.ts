@@ -16,7 +16,7 @@ afterEach(async () => {
 /** Done after the test, the last first. */
 export const afterTest = (clean: () => unknown): void => void cleaners.unshift(clean)
 
-export type Events = { readonly name: string; readonly fields: { readonly [k: string]: unknown } }[]
+type Events = { readonly name: string; readonly fields: { readonly [k: string]: unknown } }[]
 const journalOf = (events: Events): Journal => ({
   event: (name, fields) => {
     // Fields without a value are left out of a line, too.
