@@ -7,7 +7,7 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     root: new URL('../..', import.meta.url).pathname,
-    include: ['test/interop/**/*.test.ts', 'test/crash/**/*.test.ts'],
+    include: ['test/{interop,crash,load}/**/*.test.ts'],
     globalSetup: ['test/interop/left-behind.ts'],
     execArgv: ['-C', '@posthorn/source'],
     pool: 'forks',

@@ -24,6 +24,15 @@ const pss = (pid: number): number => {
   }
 }
 
+const status = (pid: number, field: 'VmRSS' | 'VmHWM'): number => {
+  const text = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) / 1024
+}
+/** What one process holds in memory now, in MiB. */
+export const residentOf = (pid: number): number => status(pid, 'VmRSS')
+/** The most that it has held so far. */
+export const peakOf = (pid: number): number => status(pid, 'VmHWM')
+
 /** The process and its living descendants. */
 const family = (root: number): readonly number[] => {
   const children = new Map<number, number[]>()
