@@ -70,6 +70,8 @@ export interface Transaction {
   readonly envid?: string
   readonly ret?: 'full' | 'hdrs'
   readonly requireTls: boolean
+  /** Each recipient is answered on its own: in LMTP, or because the client asked for it (PRDR). No report is owed for those refused. */
+  readonly answersEach: boolean
   /** Octets, from SIZE. */
   readonly size?: number
   readonly schedule?: Schedule
@@ -89,7 +91,7 @@ export interface Schedule {
 /** What the `message` hook decided, beyond refusing: the listener answers a refusal itself. */
 export interface Disposition {
   readonly hold?: string
-  /** Recipients to leave out, by index (answered one by one in LMTP; reported to the sender otherwise). */
+  /** Recipients to leave out, by index (answered one by one where the transaction `answersEach`; reported to the sender otherwise). */
   readonly refused?: ReadonlyMap<number, Reply<4 | 5>>
   readonly tags?: readonly string[]
   readonly verdicts: readonly Verdict[]
@@ -109,7 +111,7 @@ export interface Reception {
   write(chunk: Uint8Array): void | Promise<void>
   /** The content after the header block, readable until commit. Never rejects: a store that failed says so at `commit`. */
   end(): Awaitable<Body>
-  /** One reply, or one per recipient in their order (LMTP, RFC 2033 §4.2). Never rejects. 250 only after stable storage. */
+  /** One reply, or one per recipient in their order where the transaction `answersEach` (RFC 2033 §4.2). Never rejects. 250 only after stable storage. */
   commit(headers: Headers, disposition: Disposition): Awaitable<Reply | readonly Reply[]>
   abort(): void
 }

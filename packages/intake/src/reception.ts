@@ -80,14 +80,9 @@ export class QueueReception implements Reception {
     return reply
   }
 
-  /** In LMTP each recipient has a reply of its own (RFC 2033 §4.2). */
   #spread(reply: Reply, { refused }: Disposition): Reply | readonly Reply[] {
-    if (!this.#isLmtp()) return reply
+    if (!this.#transaction.answersEach) return reply
     return this.#transaction.recipients.map((_, i) => refused?.get(i) ?? reply)
-  }
-
-  #isLmtp(): boolean {
-    return /LMTP/.test(this.#transaction.protocol)
   }
 
   #commit(headers: Headers, body: Body, disposition: Disposition): Awaitable<Reply> {
@@ -107,7 +102,7 @@ export class QueueReception implements Reception {
     const { client, session, forwarded } = this.#transaction
     const options = this.#o
     const refused = this.#refused(disposition)
-    if (refused.length > 0 && !this.#isLmtp())
+    if (refused.length > 0 && !this.#transaction.answersEach)
       await reportRefused(letter, finished, { transaction: this.#transaction, refused, options })
     const message = newMessage(letter, this.#tagged(finished, disposition), this.#terms(disposition))
     await commitDraft(this.#draft, message, options)

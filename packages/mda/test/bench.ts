@@ -84,6 +84,7 @@ export const transactionTo = (
   smtputf8: false,
   body: '7bit',
   requireTls: false,
+  answersEach: true,
   signal: new AbortController().signal,
   ...o,
 })

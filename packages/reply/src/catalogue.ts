@@ -128,6 +128,8 @@ export const policyFailure: Defer = defer(451, '4.3.0', 'Policy check failed, tr
 export const tooManyRecipients: Defer = defer(452, '4.5.3', 'Too many recipients')
 /** DATA after every RCPT was refused. RFC 5321 §3.3, §4.1.1.4 */
 export const noValidRecipients: Reject = reject(554, '5.5.1', 'No valid recipients')
+/** The same in LMTP. RFC 2033 §4.2 */
+export const noValidRecipientsInLmtp: Reject = reject(503, '5.5.1', 'No valid recipients')
 /** RFC 5321 §4.2.3, RFC 3463 §3.2 (X.1.1) */
 export const noSuchMailbox: Reject = reject(550, '5.1.1', 'No such mailbox')
 /** We neither hold that domain nor may this client send elsewhere. RFC 5321 §3.6.2, RFC 3463 §3.8 (X.7.1) */

@@ -20,6 +20,9 @@ export const helo = (hostname: string): string => `250 ${checked(hostname)}\r\n`
 /** 354, the go-ahead for DATA (RFC 5321 §4.1.1.4). */
 export const startMailInput: string = '354 End data with <CR><LF>.<CR><LF>\r\n'
 
+/** 353: a reply for each recipient comes, and then one for the message (draft-hall-prdr). */
+export const recipientsFollow: string = '353 Recipient replies follow\r\n'
+
 /** 334, a challenge within AUTH, already in base64; empty when the mechanism has nothing to say first (RFC 4954 §4). */
 export const challenge = (base64: string = ''): string => {
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(base64)) throw new RangeError('a challenge is base64')

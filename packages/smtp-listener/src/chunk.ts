@@ -1,13 +1,4 @@
-import {
-  helloFirst,
-  mailFirst,
-  noValidRecipients,
-  notImplemented,
-  rcptFirst,
-  startTlsFirst,
-  tooBig,
-  isReply,
-} from '@posthorn/reply'
+import { helloFirst, mailFirst, notImplemented, startTlsFirst, tooBig, isReply } from '@posthorn/reply'
 import { isStop } from '@posthorn/plugin'
 import type { Awaitable } from '@posthorn/contracts'
 import type { Reply } from '@posthorn/reply'
@@ -15,7 +6,7 @@ import type { Command } from '@posthorn/smtp'
 import { andThen } from './awaitable.ts'
 import { ChunkReader } from './chunk-reader.ts'
 import { Content } from './content.ts'
-import { receive, refuse, refuseData } from './data.ts'
+import { receive, refuse, refuseData, withoutRecipients } from './data.ts'
 import { Gathering } from './gathering.ts'
 import type { Envelope } from './envelope.ts'
 import type { Input } from './input.ts'
@@ -64,13 +55,13 @@ const discard = (session: Session, size: number, reply: () => Said): Said => {
 }
 
 /** What is said where no chunk may come. */
-const misplaced = ({ greeted, envelope, offered, desk, secure }: Session): Reply | undefined => {
+const misplaced = (session: Session): Reply | undefined => {
+  const { greeted, envelope, offered, desk, secure } = session
   if (greeted === undefined) return helloFirst
   if (desk.service.requireTls === true && !secure) return startTlsFirst
   if (!offered.has('CHUNKING')) return notImplemented
   if (envelope === undefined) return mailFirst
-  if (envelope.answered.length > 0) return undefined
-  return envelope.refused === 0 ? rcptFirst : noValidRecipients
+  return envelope.answered.length > 0 ? undefined : withoutRecipients(session)
 }
 
 /** The first chunk: what DATA asks before 354 is asked here. */

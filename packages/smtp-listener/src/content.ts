@@ -8,6 +8,7 @@ import {
   localError,
   malformedMessage,
   queuedAs,
+  recipientsFollow,
   tooBig,
 } from '@posthorn/reply'
 import { parseHeaders } from '@posthorn/message'
@@ -231,7 +232,7 @@ export class Content implements Stage {
   #refused(): Said {
     return this.#answer(this.#refusal ?? localError)
   }
-  /** One reply; in LMTP one for each RCPT that was accepted, also where two named one recipient (RFC 2033 §4.2). */
+  /** One reply; in LMTP, and with PRDR, one for each RCPT that was accepted, also where two named one recipient (RFC 2033 §4.2). */
   #answer(answer: Reply | readonly Reply[]): Said {
     const { recipients, answered } = this.#envelope
     const replies: readonly unknown[] = Array.isArray(answer) ? answer : recipients.map(() => answer)
@@ -240,11 +241,14 @@ export class Content implements Stage {
       return isReply(reply) ? reply : localError
     })
     this.#report(checked)
-    if (this.#session.desk.service.protocol === 'lmtp')
-      return this.#session.concluded(answered.map(i => encodeReply(checked[i] ?? localError)).join(''))
+    const each = (): Said => answered.map(i => encodeReply(checked[i] ?? localError)).join('')
+    if (this.#session.desk.service.protocol === 'lmtp') return this.#session.concluded(each())
     // One reply for all: an acceptance of any is one, since the intake then owes reports for the others; else the mildest.
     const one = checked.find(reply => reply.class === 2) ?? checked.find(reply => reply.class === 4) ?? checked[0]
-    return this.#session.concluded(encodeReply(one ?? localError))
+    const said = encodeReply(one ?? localError)
+    // PRDR: only where recipients are answered differently is each heard of, and then the message.
+    const differ = this.#envelope.params.prdr === true && checked.some(reply => reply !== one)
+    return this.#session.concluded(differ ? `${recipientsFollow}${each()}${said}` : said)
   }
   #report(replies: readonly Reply[]): void {
     if (replies.some(reply => reply.class === 2)) return this.#session.brought()

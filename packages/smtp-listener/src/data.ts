@@ -1,4 +1,11 @@
-import { encodeReply, isReply, startMailInput } from '@posthorn/reply'
+import {
+  encodeReply,
+  isReply,
+  noValidRecipients,
+  noValidRecipientsInLmtp,
+  rcptFirst,
+  startMailInput,
+} from '@posthorn/reply'
 import { stopReply } from '@posthorn/plugin'
 import type { Reception, Verdict } from '@posthorn/contracts'
 import type { Reply } from '@posthorn/reply'
@@ -14,6 +21,12 @@ const factsOf = (envelope: Envelope): { readonly sender: string; readonly recipi
   sender: envelope.sender?.wire ?? '',
   recipients: envelope.recipients.length,
 })
+
+/** What is said to DATA and BDAT when no RCPT was accepted. */
+export const withoutRecipients = ({ desk, envelope }: Session): Reply<5> => {
+  if (envelope?.refused === 0) return rcptFirst
+  return desk.service.protocol === 'lmtp' ? noValidRecipientsInLmtp : noValidRecipients
+}
 
 /** No to DATA: the transaction is over, and a second mail meets every policy again. */
 export const refuse = (session: Session, envelope: Envelope, reply: Reply<4 | 5>, by?: Verdict): Said => {
@@ -37,7 +50,10 @@ export const receive = (session: Session, envelope: Envelope): Reception | Reply
     authenticated: envelope.user !== undefined,
   })
   const { forwarded } = session
-  return service.intake.begin(envelope.transaction({ origin: service.origin, protocol, now: clock.wall(), forwarded }))
+  const lmtp = service.protocol === 'lmtp'
+  return service.intake.begin(
+    envelope.transaction({ origin: service.origin, protocol, now: clock.wall(), lmtp, forwarded }),
+  )
 }
 
 /** DATA: only after the intake's yes 354 leaves (RFC 5321 §4.1.1.4). */

@@ -76,6 +76,7 @@ export class Envelope extends Noting implements OnRcpt {
   /** What the intake is told. The recipients are those of this moment. */
   transaction(
     facts: Pick<Transaction, 'origin' | 'protocol'> & {
+      readonly lmtp: boolean
       readonly now: number
       readonly forwarded: Forwarded | undefined
     },
@@ -98,6 +99,7 @@ export class Envelope extends Noting implements OnRcpt {
       ...(envid === undefined ? {} : { envid }),
       ...(ret === undefined ? {} : { ret }),
       requireTls: this.requireTls,
+      answersEach: facts.lmtp || this.params.prdr === true,
       ...(size === undefined ? {} : { size }),
       ...(schedule === undefined ? {} : { schedule }),
       get signal() {

@@ -61,6 +61,8 @@ export const keywords = (
   ...(service.smtputf8 === false ? [] : ['SMTPUTF8']),
   ...(service.tls !== undefined && !standing.secure ? ['STARTTLS'] : []),
   ...(mayAuthenticate(service, standing) ? [`AUTH ${mechanismsNow(service, standing).join(' ')}`] : []),
+  // Where nobody answers for single recipients, there is nothing to tell.
+  ...(service.protocol === 'smtp' && service.chain.has('message') ? ['PRDR'] : []),
   ...(service.priorities === true ? ['MT-PRIORITY MIXER'] : []),
   ...(limits.futureReleaseMs > 0 ? [futureRelease(limits.futureReleaseMs, now)] : []),
   ...(service.deliverBy === true ? ['DELIVERBY'] : []),

@@ -11,11 +11,9 @@ import {
   mailFirst,
   nestedMail,
   noDataAfterBdat,
-  noValidRecipients,
   notImplemented,
   notTrusted,
   ok,
-  rcptFirst,
   startTlsFirst,
   tlsAlreadyActive,
   tlsTooLate,
@@ -30,7 +28,7 @@ import type { Command, Verb } from '@posthorn/smtp'
 import { beginAuth } from './auth-exchange.ts'
 import { andThen } from './awaitable.ts'
 import { takeChunk } from './chunk.ts'
-import { beginData, refuseData } from './data.ts'
+import { beginData, refuseData, withoutRecipients } from './data.ts'
 import { expand, verify } from './directory.ts'
 import { Envelope } from './envelope.ts'
 import { greet, wrongHello } from './hello.ts'
@@ -163,11 +161,10 @@ export const verbs: { readonly [V in Verb]: Row<CommandOf<V>> } = {
   }),
   DATA: asking({
     in: ['rcpt'],
-    otherwise: (state, { envelope }) => {
+    otherwise: (state, session) => {
       if (state === 'start') return helloFirst
       if (state === 'ready') return mailFirst
-      if (state === 'bdat') return noDataAfterBdat
-      return envelope?.refused === 0 ? rcptFirst : noValidRecipients
+      return state === 'bdat' ? noDataAfterBdat : withoutRecipients(session)
     },
     beforeTls: false,
     endsGroup: true,

@@ -20,6 +20,8 @@ export interface MailParams {
   readonly auth?: Mailbox | null
   /** RFC 8689 §2. */
   readonly requireTls: boolean
+  /** Each recipient may be answered on its own after the content (draft-hall-prdr). */
+  readonly prdr?: true
   /** -9 to 9, greater is more urgent (RFC 6710 §3). */
   readonly priority?: number
   /** Not to be sent for so many seconds, or before a wall time in ms (RFC 4865 §4). */

@@ -116,6 +116,7 @@ const mailParameters: ReadonlyMap<string, Parameter<MailParams>> = new Map<strin
   ],
   ['SMTPUTF8', { keyword: 'SMTPUTF8', read: value => (value === undefined ? { smtputf8: true } : undefined) }],
   ['REQUIRETLS', { keyword: 'REQUIRETLS', read: value => (value === undefined ? { requireTls: true } : undefined) }],
+  ['PRDR', { keyword: 'PRDR', read: value => (value === undefined ? { prdr: true } : undefined) }],
   ['RET', { keyword: 'DSN', read: value => returns.get(value?.toUpperCase() ?? '') }],
   ['ENVID', { keyword: 'DSN', read: readEnvid }],
   ['AUTH', { keyword: 'AUTH', read: readAuth }],

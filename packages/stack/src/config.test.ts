@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { defaultLimits } from '@posthorn/smtp-listener'
 import { checkConfig, ConfigError } from './config.ts'
+import { limitsOf } from './limits.ts'
 
 const problems = (input: unknown): string => {
   try {
@@ -34,6 +36,35 @@ describe('a configuration', () => {
     expect(text).toContain('hostname: "a b" is not a domain name; found "a b"')
     expect(text).toContain('limits.messageSize: "5 MB" is not a size such as "512K", "50M" or "2G"')
     expect(text).toContain('trusted[0]: is not a network such as "192.0.2.0/24"; found "1.2.3.4"')
+  })
+
+  test('bounds what clients may cost, with the listener’s own defaults', () => {
+    const { mx, lmtp, submission } = limitsOf(checkConfig({ hostname: 'x.test' }))
+    // A thousand connections, where a listener of its own takes more; and users may have mail wait.
+    expect({ ...defaultLimits, ...mx }).toEqual({ ...defaultLimits, sessions: 1000 })
+    expect({ ...defaultLimits, ...lmtp }).toEqual({ ...defaultLimits, sessions: 1000 })
+    expect({ ...submission, futureReleaseMs: undefined }).toEqual({ ...lmtp, futureReleaseMs: undefined })
+    const changed = limitsOf(
+      checkConfig({
+        hostname: 'x.test',
+        limits: { greetDelay: '6s', tarpit: '1s', minimumRate: '1K', errors: 5 },
+        timeouts: { command: '2m', answer: '5m' },
+      }),
+    )
+    const times = { tarpitMs: 1000, messageRate: 1024, errors: 5, commandMs: 120_000, answerMs: 300_000 }
+    expect(changed.mx).toMatchObject({ ...times, greetDelayMs: 6000 })
+    expect(changed.submission).toMatchObject(times)
+    expect(changed.submission).not.toHaveProperty('greetDelayMs')
+  })
+  test('says of a limit or time that makes no sense what is allowed', () => {
+    const wrong = (input: object): string => problems({ hostname: 'x.test', ...input })
+    expect(wrong({ limits: { greetDelay: '2m' } })).toContain('limits.greetDelay: is longer than "60s"')
+    expect(wrong({ limits: { tarpit: 'slow' } })).toContain('limits.tarpit: "slow" is not a duration such as "30s"')
+    expect(wrong({ limits: { errors: 0 } })).toMatch(/^limits\.errors: .*1.*; found 0$/)
+    expect(wrong({ limits: { minimumRate: '-1' } })).toContain('limits.minimumRate: "-1" is not a size')
+    expect(wrong({ timeouts: { command: '10ms' } })).toContain('timeouts.command: is shorter than "1s"')
+    expect(wrong({ timeouts: { comand: '5m' } })).toContain('timeouts.comand: unknown key; allowed here: command, data')
+    expect(wrong({ timeouts: { stress: '6m' } })).toContain('timeouts.stress: is longer than timeouts.command')
   })
 
   test('says who may ask by ETRN for the mail of which domains', () => {

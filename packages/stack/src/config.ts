@@ -111,6 +111,8 @@ const contradictions = (c: Config): readonly ConfigProblem[] => {
     if (at >= 0 && !c.domains.some(d => d === alias.slice(at + 1).toLowerCase()))
       wrong(`aliases.${alias}`, `its domain is not one of ours; domains: ${c.domains.join(', ') || 'none'}`)
   }
+  if (c.timeouts.stress > c.timeouts.command)
+    wrong('timeouts.stress', 'is longer than timeouts.command, and would have no effect')
   if (c.retry.most < c.retry.first) wrong('retry.most', 'is shorter than retry.first')
   return problems
 }

@@ -11,6 +11,7 @@ const time = (fallback: string) =>
       (text, at) =>
         duration(text) ?? fail(at, `${JSON.stringify(text)} is not a duration such as "30s", "5m", "4h" or "5d"`),
     )
+const patience = (fallback: string) => time(fallback).refine(ms => ms >= 1_000, 'is shorter than "1s"')
 const octets = (fallback: string) =>
   z
     .union([z.string(), z.number()])
@@ -199,9 +200,38 @@ export const schema = z.strictObject({
       recipients: z.int().min(100).default(1000),
       connections: z.int().min(1).default(1000),
       connectionsPerAddress: z.int().min(1).default(50),
+      /** Unknown, malformed and misplaced commands, after which a session is closed. */
+      errors: z.int().min(1).default(20),
+      /** Recipients refused for good, and wrong passwords, after which it is. */
+      unknownRecipients: z.int().min(1).default(100),
+      authFailures: z.int().min(1).default(5),
+      /** Commands that bring no mail, between two messages. */
+      idleCommands: z.int().min(10).default(100),
+      /** After so many mistakes each further one is answered later than the one before, up to five times that. */
+      tarpitAfter: z.int().min(0).default(10),
+      tarpit: time('200ms'),
+      /** Octets a second that a message must come with after its first minute. */
+      minimumRate: octets('500'),
+      /** How long port 25 waits before its greeting; who speaks meanwhile is refused. */
+      greetDelay: time('0s').refine(ms => ms <= 60_000, 'is longer than "60s", and clients would not wait for it'),
       hops: z.int().min(1).max(1000).default(50),
       /** Below this much free space on the queue's disk, mail is deferred. */
       freeSpace: octets('64M'),
+    })
+    .prefault({}),
+  /** How long clients may take, and how long they may wait for us. */
+  timeouts: z
+    .strictObject({
+      command: patience('5m'),
+      data: patience('5m'),
+      message: patience('30m'),
+      session: patience('1h'),
+      /** In place of `command` and `data` while nine tenths of the connections are taken. */
+      stress: patience('10s'),
+      tls: patience('1m'),
+      auth: patience('30s'),
+      proxy: patience('10s'),
+      answer: patience('10m'),
     })
     .prefault({}),
   retry: z

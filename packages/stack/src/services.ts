@@ -1,11 +1,9 @@
 import type { Certificates, Intake } from '@posthorn/contracts'
 import type { Users } from '@posthorn/msa'
-import type { Limits, QueueRuns, Service } from '@posthorn/smtp-listener'
+import type { QueueRuns, Service } from '@posthorn/smtp-listener'
 import type { Chains } from './chains.ts'
+import { limitsOf } from './limits.ts'
 import type { Config, ServiceName } from './schema.ts'
-
-/** Users may have their mail wait for so long (RFC 4865). */
-const LONGEST_HOLD = 7 * 86_400_000
 
 /** What answers on each listening service. */
 export const servicesOf = (
@@ -19,15 +17,9 @@ export const servicesOf = (
   },
 ): Readonly<Record<ServiceName, Service>> => {
   const { chains, users, certificates, intakes, queueRuns } = parts
-  const limits: Partial<Limits> = {
-    messageBytes: config.limits.messageSize,
-    headerBytes: config.limits.headerSize,
-    recipients: config.limits.recipients,
-    sessions: config.limits.connections,
-    sessionsPerClient: config.limits.connectionsPerAddress,
-  }
   const { hostname, proxies, xclient, xforward } = config
-  const common = { hostname, limits, proxies, xclient, xforward }
+  const limits = limitsOf(config)
+  const common = { hostname, proxies, xclient, xforward }
   const directory = {
     vrfy: config.vrfy === 'trusted',
     expn: config.expn === 'trusted',
@@ -37,7 +29,7 @@ export const servicesOf = (
   const dialogue = { ...common, directory, ...(queueRuns === undefined ? {} : { queueRuns }) }
   const submission = {
     ...dialogue,
-    limits: { ...limits, futureReleaseMs: LONGEST_HOLD },
+    limits: limits.submission,
     priorities: true,
     origin: 'submission',
     protocol: 'smtp',
@@ -49,6 +41,7 @@ export const servicesOf = (
   return {
     mx: {
       ...dialogue,
+      limits: limits.mx,
       name: 'mx',
       origin: 'mx',
       protocol: 'smtp',
@@ -63,6 +56,7 @@ export const servicesOf = (
       name: 'lmtp',
       origin: 'lmtp',
       protocol: 'lmtp',
+      limits: limits.lmtp,
       chain: chains.lmtp,
       intake: intakes.lmtp,
       tls: { certificates },

@@ -412,9 +412,9 @@ describe('recipients refused after the content', () => {
     expect((await claims(queue)).map(c => c.to.to.wire)).toEqual(['bob@example.net'])
   })
 
-  test('have replies of their own in LMTP, and no report', async () => {
+  test('have replies of their own in LMTP and with PRDR, and no report', async () => {
     const { intake, queue } = await worldOf()
-    const replies = await bring(intake, transaction({ protocol: 'LMTPS', recipients: three }), { refused })
+    const replies = await bring(intake, transaction({ answersEach: true, recipients: three }), { refused })
     expect(replies).toMatchObject([{ code: 250 }, { code: 550 }, { code: 550 }])
     expect((await claims(queue)).map(c => c.to.to.wire)).toEqual(['bob@example.net'])
   })

@@ -87,6 +87,7 @@ export const transaction = (more: Partial<Transaction> = {}): Transaction => ({
   smtputf8: false,
   body: '7bit',
   requireTls: false,
+  answersEach: false,
   signal: new AbortController().signal,
   ...more,
 })
