@@ -43,8 +43,14 @@ const onThisMachine = (text: string): string =>
 beforeAll(async () => {
   mkdirSync(temporary)
   mkdirSync(etc)
-  const { certPem, keyPem } = await selfSigned({ names: ['mx.example.org'] })
-  const files = { 'fullchain.pem': certPem, 'privkey.pem': keyPem, 'smarthost-password': 'x', 'refresh-token': 'x' }
+  const { certPem, keyPem } = await selfSigned({ names: ['mx.example.org', 'mx.example.net'] })
+  const pair = {
+    'fullchain.pem': certPem,
+    'privkey.pem': keyPem,
+    'net-fullchain.pem': certPem,
+    'net-privkey.pem': keyPem,
+  }
+  const files = { ...pair, 'smarthost-password': 'x', 'refresh-token': 'x' }
   for (const [name, text] of Object.entries(files)) writeFileSync(join(etc, name), text)
   mkdirSync(state, { mode: 0o700 })
   const users = await openUsers(join(state, 'users.json'), { clock: systemClock, random: systemRandom })

@@ -41,7 +41,7 @@ export const check = async (o: StateOptions): Promise<void> => {
     'who may relay',
     c.trusted.length === 0 ? 'users who logged in' : `users who logged in, and ${c.trusted.join(', ')} without`,
   )
-  say('certificate', c.tls === undefined ? 'self-signed' : c.tls.cert)
+  say('certificate', c.tls === undefined ? 'self-signed' : c.tls.map(({ cert }) => cert).join(', '))
   say(
     'limits',
     `${octets(c.limits.messageSize)} a message, ${c.limits.recipients} recipients, ${c.limits.connections} connections`,

@@ -32,6 +32,7 @@ export type EventName =
   | 'queue.full'
   | 'queue.suspended'
   | 'queue.resumed'
+  | 'certificate.renewed'
   | 'service.ready'
   | 'service.stress'
   | 'service.draining'

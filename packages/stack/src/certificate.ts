@@ -16,8 +16,10 @@ export const certificatesOf = async (
 ): Promise<Certificates | FileCertificates> => {
   if (config.tls === undefined) return staticCertificates(await ownPair(config.hostname, directory, o.clock))
   return fileCertificates({
-    default: config.tls,
+    pairs: config.tls,
     clock: o.clock,
+    onRenewed: ({ certPem }, { cert }) =>
+      o.journal.event('certificate.renewed', { file: cert, until: new X509Certificate(certPem).validTo }),
     onError: error => o.journal.event('error', { what: 'certificate', why: error.message }, 'error'),
   })
 }

@@ -18,7 +18,7 @@ export const preflight = async (config: Config, state: string = config.state): P
   if (typeof config.outbound === 'object') smarthostLogin(config.outbound.smarthost)
   databaseUrl(config)
   const { tls } = config
-  if (tls !== undefined) (await explained('the certificate', () => fileCertificates({ default: tls, clock }))).close()
+  if (tls !== undefined) (await explained('the certificate', () => fileCertificates({ pairs: tls, clock }))).close()
   const users = await explained('', () => openUsers(join(directories(state).state, config.users), { clock, random }))
   const mailboxes = await explained('the mailboxes', () => createMailboxes(mailboxOptions(config, users)))
   return [...usersWithout(config, users), ...mailboxes.problems()]

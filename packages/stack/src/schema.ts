@@ -39,6 +39,15 @@ const mailboxName = z
 const networks = z
   .array(z.union([z.cidrv4(), z.cidrv6()], { error: 'is not a network such as "192.0.2.0/24"' }))
   .default([])
+const serverName = z.string().regex(/^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i, {
+  error: 'is not a host name such as "mx.example.org", nor a wildcard such as "*.example.org"',
+})
+const pairFiles = z.strictObject({
+  cert: z.string(),
+  key: z.string(),
+  /** The server names for which it is shown; those that it bears when absent. */
+  names: z.array(serverName).min(1).optional(),
+})
 const userName = z.string().regex(/^[^\s/]+$/)
 const port = z.int().min(0).max(65535)
 const listener = z.union([
@@ -184,8 +193,8 @@ export const schema = z.strictObject({
         .min(1),
     )
     .default({}),
-  /** A certificate and its key in PEM files, reloaded when they change; self-signed when absent. */
-  tls: z.strictObject({ cert: z.string(), key: z.string() }).optional(),
+  /** Certificates and their keys in PEM files, reloaded when they change; self-signed when absent. */
+  tls: z.union([pairFiles.transform(one => [one] as const), z.tuple([pairFiles], pairFiles)]).optional(),
   resolver: z
     .strictObject({
       /** Addresses, with a port if need be; the system's when absent. */

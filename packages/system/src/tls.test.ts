@@ -40,6 +40,27 @@ const meet = async (kind: 'tcp' | 'memory', tls: ServerTls, wants: TlsNeed): Pro
   return { client, server, facts, served: await served }
 }
 
+/** The first words of a client (RFC 8446 §4.1.2), with any octets for its server name (RFC 6066 §3), in as many records as they need. */
+const clientHello = (name: Buffer): Buffer => {
+  const sized = (bytes: 1 | 2 | 3, ...parts: readonly Buffer[]): Buffer => {
+    const content = Buffer.concat(parts)
+    const length = Buffer.alloc(bytes)
+    length.writeUIntBE(content.length, 0, bytes)
+    return Buffer.concat([length, content])
+  }
+  const hex = (text: string): Buffer => Buffer.from(text, 'hex')
+  const serverName = Buffer.concat([hex('0000'), sized(2, sized(2, hex('00'), sized(2, name)))])
+  const groups = Buffer.concat([hex('000a'), sized(2, sized(2, hex('001d0017')))])
+  const signatures = Buffer.concat([hex('000d'), sized(2, sized(2, hex('040308040401')))])
+  const suites = sized(2, hex('c02bc02fc02cc030'))
+  const words = [hex('0303'), randomBytes(32), sized(1), suites, sized(1, hex('00'))]
+  const whole = Buffer.concat([hex('01'), sized(3, ...words, sized(2, serverName, groups, signatures))])
+  const records: Buffer[] = []
+  for (let at = 0; at < whole.length; at += 16_000)
+    records.push(hex('160301'), sized(2, whole.subarray(at, at + 16_000)))
+  return Buffer.concat(records)
+}
+
 const end = ({ client, server }: Meeting): void => {
   client.abort()
   server.abort()
@@ -314,6 +335,39 @@ describe('what the server answers', () => {
       socket?.destroy()
     }
     expect(new Set(asked)).toEqual(new Set([undefined, 'mx.example.org']))
+    here.close()
+  })
+  test.each([
+    ['a NUL', Buffer.from('mx.example.org\0.evil.test')],
+    ['a backslash', Buffer.from('mx\\.example.org')],
+    ['an address', Buffer.from('192.0.2.1')],
+    ['nothing', Buffer.alloc(0)],
+    ['64 kB', Buffer.alloc(65_000, 'a')],
+    ['what is no text', Buffer.from([0xff, 0xfe, 0x80])],
+  ])('row 23: %s in the place of a server name harms neither the server nor who comes next', async (_what, name) => {
+    const asked: (string | undefined)[] = []
+    const forName = (sni: string | undefined): CertificatePair => {
+      asked.push(sni)
+      return mx
+    }
+    const here = await listener({ certificates: { forName, onChange: () => () => {} } })
+    const socket = connect(here.port, '127.0.0.1')
+    const answered = new Promise<Buffer>(resolve => {
+      const heard: Buffer[] = []
+      socket.on('data', chunk => {
+        heard.push(chunk)
+        socket.end()
+      })
+      socket.on('error', () => {})
+      socket.on('close', () => resolve(Buffer.concat(heard)))
+    })
+    socket.write(clientHello(name))
+    // A server's hello, or an alert.
+    expect([21, 22]).toContain((await answered)[0])
+    expect(asked.filter(sni => sni !== undefined && sni !== '192.0.2.1')).toEqual([])
+    const next = await hello(here.port, { servername: 'mx.example.org' })
+    expect(next.getPeerCertificate().fingerprint256).toBe(mx.leaf.fingerprint256)
+    next.destroy()
     here.close()
   })
   test('a certificate is chosen by name and renewed when they change', async () => {

@@ -74,30 +74,79 @@ describe('certificates from files', () => {
     await rm(directory, { recursive: true })
   })
 
-  test('are chosen by name, by wildcard for one label, or else the default', async () => {
+  test('are chosen by the names that they bear, by wildcard for one label, or else the first', async () => {
     const pairs = {
       main: await selfSigned({ names: ['main.example'] }),
-      other: await selfSigned({ names: ['other.example'] }),
+      other: await selfSigned({ names: ['Other.Example', '127.0.0.1', 'main.example'] }),
       wild: await selfSigned({ names: ['*.wild.example'] }),
     }
     for (const [name, pair] of Object.entries(pairs)) await store(name, pair)
-    open = await fileCertificates({
-      default: files('main'),
-      byName: { 'Other.Example': files('other'), '*.wild.example': files('wild') },
-    })
+    open = await fileCertificates({ pairs: [files('main'), files('other'), files('wild')] })
     expect(open.forName(undefined)).toEqual(pairs.main)
     expect(open.forName('unknown.example')).toEqual(pairs.main)
+    expect(open.forName('main.example')).toEqual(pairs.main)
     expect(open.forName('OTHER.example')).toEqual(pairs.other)
     expect(open.forName('mx.wild.example')).toEqual(pairs.wild)
     expect(open.forName('a.b.wild.example')).toEqual(pairs.main)
+    expect(open.forName('wild.example')).toEqual(pairs.main)
+    expect(open.forName('127.0.0.1')).toEqual(pairs.main)
     expect(open.forName('')).toEqual(pairs.main)
+  })
+
+  test('are shown for the names given to them and for no other, and must bear these', async () => {
+    const [main, wild] = [await selfSigned({ names: ['a.example'] }), await selfSigned({ names: ['*.b.example'] })]
+    await store('main', main)
+    await store('wild', wild)
+    open = await fileCertificates({ pairs: [files('main'), { ...files('wild'), names: ['MX.b.example'] }] })
+    expect(open.forName('mx.b.example')).toEqual(wild)
+    expect(open.forName('imap.b.example')).toEqual(main)
+    await expect(
+      fileCertificates({ pairs: [files('main'), { ...files('wild'), names: ['mx.c.example'] }] }),
+    ).rejects.toThrow(`${path('wild.crt')} does not bear the name mx.c.example; it bears *.b.example`)
+  })
+
+  test('row 26: a name with a NUL or a comma, and a wildcard in the wrong label, choose no certificate', async () => {
+    const names = [
+      'mx.example\0.evil.test',
+      'a.example, DNS:b.example',
+      'mx.*.example',
+      'm*.example',
+      '*',
+      '*.*.example',
+    ]
+    const [main, odd] = [
+      await selfSigned({ names: ['main.example'] }),
+      await selfSigned({ names: [...names, 'ok.example'] }),
+    ]
+    await store('main', main)
+    await store('odd', odd)
+    open = await fileCertificates({ pairs: [files('main'), files('odd')] })
+    expect(open.forName('ok.example')).toEqual(odd)
+    for (const name of [...names, 'mx.example', 'b.example', 'a.example', 'mx.a.example', 'mx.b.c.example', 'example'])
+      expect(open.forName(name)).toEqual(main)
+  })
+
+  test('follow the names of a new certificate, all at one moment', async () => {
+    const [main, before, after] = [
+      await selfSigned({ names: ['main.example'] }),
+      await selfSigned({ names: ['old.example'] }),
+      await selfSigned({ names: ['new.example'] }),
+    ]
+    await store('main', main)
+    await store('other', before)
+    const renewed: CertificatePair[] = []
+    open = await fileCertificates({ pairs: [files('main'), files('other')], onRenewed: pair => renewed.push(pair) })
+    await store('other', after)
+    await open.reload()
+    expect([open.forName('old.example'), open.forName('new.example')]).toEqual([main, after])
+    expect(renewed).toEqual([after])
   })
 
   test('are renewed when the files change, and listeners are told once', async () => {
     const clock = manualClock()
     const [before, after] = [await selfSigned({ names: ['a.example'] }), await selfSigned({ names: ['a.example'] })]
     await store('main', before)
-    open = await fileCertificates({ default: files('main'), clock, pollMs: 1000 })
+    open = await fileCertificates({ pairs: [files('main')], clock, pollMs: 1000 })
     let told = 0
     const stop = open.onChange(() => told++)
     await open.reload()
@@ -119,7 +168,7 @@ describe('certificates from files', () => {
     const errors: string[] = []
     const [before, after] = [await selfSigned({ names: ['a.example'] }), await selfSigned({ names: ['a.example'] })]
     await store('main', before)
-    open = await fileCertificates({ default: files('main'), onError: error => errors.push(error.message) })
+    open = await fileCertificates({ pairs: [files('main')], onError: error => errors.push(error.message) })
     await writeFile(path('main.crt'), after.certPem)
     await open.reload()
     await open.reload()
@@ -136,16 +185,16 @@ describe('certificates from files', () => {
 
   test('say at the start which file is wrong and how', async () => {
     const pair = await selfSigned({ names: ['a.example'] })
-    await expect(fileCertificates({ default: files('none') })).rejects.toThrow(`${path('none.crt')}: does not exist`)
+    await expect(fileCertificates({ pairs: [files('none')] })).rejects.toThrow(`${path('none.crt')}: does not exist`)
     await store('main', pair)
     await writeFile(path('main.key'), 'nonsense')
-    await expect(fileCertificates({ default: files('main') })).rejects.toThrow(
+    await expect(fileCertificates({ pairs: [files('main')] })).rejects.toThrow(
       `${path('main.key')} is not a PEM private key`,
     )
     await store('main', { certPem: 'nonsense', keyPem: pair.keyPem })
-    await expect(fileCertificates({ default: files('main') })).rejects.toThrow(
+    await expect(fileCertificates({ pairs: [files('main')] })).rejects.toThrow(
       `${path('main.crt')} is not a PEM certificate`,
     )
-    await expect(fileCertificates({ default: { cert: directory, key: directory } })).rejects.toThrow('EISDIR')
+    await expect(fileCertificates({ pairs: [{ cert: directory, key: directory }] })).rejects.toThrow('EISDIR')
   })
 })
