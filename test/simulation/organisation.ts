@@ -258,7 +258,7 @@ export class SimulatedOrganisation {
       prepareReport: draft => prepareReport(draft, outward),
       retry: { firstMs: 300_000, maxMs: plan.mostMs },
       expireMs: plan.expireMs,
-      warnAfterMs: Math.min(4 * 3_600_000, plan.expireMs / 3),
+      warnAfterMs: [Math.min(4 * 3_600_000, plan.expireMs / 3)],
     })
     const inject = createInject({ ...outward, handoff: dispatcher })
     const listeners = [

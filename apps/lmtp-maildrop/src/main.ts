@@ -41,7 +41,7 @@ const intake = createLmtpIntake({
 
 const chain = await createChain([guard, mailboxes.plugin], { host: withoutHost, clock })
 const listener = createListener(
-  { name: 'lmtp', origin: 'lmtp', protocol: 'lmtp', hostname, chain, intake },
+  { name: 'lmtp', origin: 'lmtp', protocol: 'lmtp', hostname, chain, intake, dsn: false },
   { clock, random, journal },
 )
 const lmtp = await listener.listen({ host, port: Number(o.port) })

@@ -3,6 +3,9 @@ import { loadSettings } from './settings.ts'
 import type { StateOptions } from './state-option.ts'
 import { octets, printable, span, terminal } from './terminal.ts'
 
+const warnings = (ages: readonly number[]): string =>
+  ages.length === 0 ? 'no warning' : `a warning after ${ages.map(span).join(' and ')}`
+
 /** `posthorn check`: refuse a wrong configuration, or say in plain words what a right one will do. */
 export const check = async (o: StateOptions): Promise<void> => {
   const { config: c, state, development } = await loadSettings(o)
@@ -48,7 +51,7 @@ export const check = async (o: StateOptions): Promise<void> => {
   )
   say(
     'retries',
-    `first after ${span(c.retry.first)}, then ever later up to ${span(c.retry.most)}; a warning after ${span(c.retry.warn)}, returned after ${span(c.retry.expire)}`,
+    `first after ${span(c.retry.first)}, then ever later up to ${span(c.retry.most)}; ${warnings(c.retry.warn)}, returned after ${span(c.retry.expire)}`,
   )
   say('plugins', c.plugins.map(p => ('use' in p ? p.use.name : p.name)).join(', ') || 'none')
   for (const [i, problem] of problems.entries()) say(i === 0 ? 'look at' : '', printable(problem))

@@ -27,6 +27,7 @@ export type EventName =
   | 'delivery.retried'
   | 'delivery.rerouted'
   | 'delivery.condemned'
+  | 'report.withheld'
   | 'queue.recovered'
   | 'queue.corrupt'
   | 'queue.full'

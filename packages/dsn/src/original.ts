@@ -37,12 +37,20 @@ const headersOf = (start: Uint8Array): Uint8Array => {
  */
 export const originalOf = async (
   body: Body,
-  o: { readonly ret?: 'full' | 'hdrs' | undefined; readonly limit?: number; readonly signal?: AbortSignal } = {},
+  o: {
+    readonly ret?: 'full' | 'hdrs' | undefined
+    /** Octets of a whole message, at most; 64 KiB when absent. */
+    readonly limit?: number
+    /** Octets of a header block, at most; 64 KiB when absent. */
+    readonly headers?: number
+    readonly signal?: AbortSignal
+  } = {},
 ): Promise<Original> => {
   const limit = o.limit ?? 64 * 1024
   const wanted = o.ret !== 'hdrs' && body.size <= limit
-  const start = await readUpTo(body, wanted ? limit : MOST_HEADERS, o.signal)
-  const headers = headersOf(start.subarray(0, MOST_HEADERS))
+  const most = o.headers ?? MOST_HEADERS
+  const start = await readUpTo(body, wanted ? limit : most, o.signal)
+  const headers = headersOf(start.subarray(0, most))
   return wanted ? { headers, whole: start } : { headers }
 }
 

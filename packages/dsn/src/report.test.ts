@@ -175,14 +175,38 @@ describe('a report', () => {
   })
 })
 
-describe('a report with UTF-8', () => {
+describe('a report with UTF-8 (RFC 6533)', () => {
+  const reader = box('käthe@example.com')
   const to = box('grün@example.org')
-  test('uses the types of RFC 6533 when SMTPUTF8 was spoken and something needs it', () => {
-    const report = buildReport({ ...base, smtputf8: true, recipients: [{ ...failed, to }] })
+  const whole = utf8('Subject: grün\r\n\r\nschön\r\n')
+  const utf8Original = { headers: utf8('Subject: grün\r\n\r\n'), whole }
+
+  test('§3, §4: to a reader whose address needs SMTPUTF8, uses its types and plain UTF-8', () => {
+    const report = buildReport({ ...base, to: reader, smtputf8: true, recipients: [{ ...failed, to }] })
     expect(report).toMatchObject({ smtputf8: true, body: '8bitmime' })
     expect(text(report)).toContain('Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit')
     expect(text(report)).toContain('Content-Type: message/global\r\n')
     expect(text(report)).toContain('Final-Recipient: utf-8; grün@example.org\r\n')
+  })
+
+  test('§3: to another reader, is ASCII on the way, so that a server without SMTPUTF8 does not lose it', () => {
+    const orcpt = 'utf-8;früher@example.org'
+    const recipients = [{ ...failed, to, orcpt }]
+    const report = buildReport({ ...base, smtputf8: true, original: utf8Original, recipients })
+    expect(report).toMatchObject({ smtputf8: false, body: '7bit' })
+    expect(text(report)).toMatch(/^[\x20-\x7e\r\n\t]*$/)
+    expect(text(report)).toContain('Content-Type: message/delivery-status\r\n')
+    expect(text(report)).toContain('Final-Recipient: utf-8; gr\\x{FC}n@example.org\r\n')
+    expect(text(report)).toContain('Original-Recipient: utf-8; fr\\x{FC}her@example.org\r\n')
+    expect(text(report)).toContain('Content-Type: message/global\r\nContent-Transfer-Encoding: quoted-printable\r\n')
+    expect(parseReport(report.bytes)?.original?.first('subject')).toBe('grün')
+  })
+
+  test('§4: of headers alone, it says so in the type', () => {
+    const report = buildReport({ ...base, smtputf8: true, original: { headers: utf8Original.headers } })
+    expect(text(report)).toContain(
+      'Content-Type: message/global-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n',
+    )
   })
 
   test('does not ask for SMTPUTF8 when nothing needs it', () => {
@@ -194,6 +218,19 @@ describe('a report with UTF-8', () => {
     expect(report.smtputf8).toBe(false)
     expect(text(report)).toContain('Final-Recipient: utf-8; gr\\x{FC}n@example.org\r\n')
   })
+})
+
+test.each([
+  ['rfc822;Bob+x@example.org', 'rfc822; Bob+x@example.org'],
+  ['rfc822;"b b"@example.org', 'rfc822; "b b"@example.org'],
+  ['utf-8;gr\\x{FC}n@example.org', 'utf-8; gr\\x{FC}n@example.org'],
+  ['x400;/s=bob/', 'x400; /s=bob/'],
+  ['rfc822;Buy now at evil.example', undefined],
+  ['utf-8;no address', undefined],
+  ['RFC822;' + 'x'.repeat(400), undefined],
+])('row 42: ORCPT=%s is told as %s: what is no address is not carried to a stranger', (orcpt, told) => {
+  const report = buildReport({ ...base, recipients: [{ ...failed, orcpt }] })
+  expect(/^Original-Recipient: (.*)\r$/m.exec(text(report))?.[1]).toBe(told)
 })
 
 describe('what strangers said cannot leave its line:', () => {

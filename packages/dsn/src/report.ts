@@ -60,14 +60,14 @@ interface Part {
 const bitsOfText = (content: Uint8Array): '7bit' | '8bit' => (bitsOf(content) === '7bit' ? '7bit' : '8bit')
 
 const textPart = (report: Report, isUtf8: boolean): Part => {
-  const content = utf8(explanation(report, isUtf8))
-  const encoding = bitsOfText(content)
-  return {
-    type: `text/plain; charset=${encoding === '7bit' ? 'us-ascii' : 'utf-8'}`,
-    description: 'Notification',
-    encoding,
-    content,
-  }
+  const content = utf8(explanation(report, report.smtputf8))
+  const description = 'Notification'
+  if (bitsOf(content) === '7bit')
+    return { type: 'text/plain; charset=us-ascii', description, encoding: '7bit', content }
+  const type = 'text/plain; charset=utf-8'
+  return isUtf8
+    ? { type, description, encoding: '8bit', content }
+    : { type, description, encoding: 'quoted-printable', content: encodeQuotedPrintable(content) }
 }
 
 const statusPart = (report: Report, isUtf8: boolean): Part => {
@@ -77,15 +77,19 @@ const statusPart = (report: Report, isUtf8: boolean): Part => {
 }
 
 /** The message, or its headers where the message was not asked for, is too big, or could not travel inside another. */
-const originalPart = ({ original }: Report, isUtf8: boolean): Part => {
+const originalPart = ({ original, smtputf8 }: Report, isUtf8: boolean): Part => {
   const bits = original.whole === undefined ? 'binary' : bitsOf(original.whole)
-  if (original.whole !== undefined && bits !== 'binary') {
-    const type = isUtf8 ? 'message/global' : 'message/rfc822'
-    return { type, description: 'Undelivered message', encoding: bits, content: original.whole }
-  }
-  const type = isUtf8 ? 'message/global-headers' : 'text/rfc822-headers'
-  const description = 'Header section of the message'
   const headerBits = bitsOf(original.headers)
+  const isGlobal = isUtf8 || (smtputf8 && headerBits === '8bit')
+  if (original.whole !== undefined && bits !== 'binary') {
+    const part = { type: isGlobal ? 'message/global' : 'message/rfc822', description: 'Undelivered message' }
+    // RFC 6532 §3.7: unlike message/rfc822 it may be encoded, and then it goes by servers without SMTPUTF8.
+    return isGlobal && !isUtf8
+      ? { ...part, encoding: 'quoted-printable', content: encodeQuotedPrintable(original.whole) }
+      : { ...part, encoding: bits, content: original.whole }
+  }
+  const type = isGlobal ? 'message/global-headers' : 'text/rfc822-headers'
+  const description = 'Header section of the message'
   if (headerBits === '7bit' || (isUtf8 && headerBits === '8bit'))
     return { type, description, encoding: headerBits, content: original.headers }
   // RFC 6522 §4: headers that are not clean may be encoded.
@@ -134,12 +138,11 @@ const head = (
 
 const isAscii = (text: string): boolean => /^[\x20-\x7e]*$/.test(text)
 
-/** UTF-8 only where SMTPUTF8 was spoken and something needs it: it narrows who can take the report (RFC 6533 §4). */
-const needsUtf8 = (report: Report): boolean =>
-  report.smtputf8 &&
-  (!isAscii(report.to.wire) ||
-    report.recipients.some(r => !isAscii(r.to.wire) || !isAscii(r.orcpt ?? '')) ||
-    bitsOf(report.original.headers) === '8bit')
+/**
+ * Whether the report has to travel by SMTPUTF8: only when its reader's address does. A server without SMTPUTF8 on the way could not be
+ * told the reason, since a report is never bounced; so for other readers everything beyond ASCII is encoded (RFC 6533 §3).
+ */
+const needsUtf8 = (report: Report): boolean => report.smtputf8 && !isAscii(report.to.wire)
 
 /**
  * Write a delivery status notification: a part for people, one for machines and the message or its headers

@@ -1,7 +1,7 @@
 export { createIntake } from './intake.ts'
 export { createInject } from './inject.ts'
 export type { InjectLimits } from './inject.ts'
-export { prepareReport } from './notice.ts'
+export { doubleBounce, prepareReport } from './notice.ts'
 export type { PreparedReport, ReportToPrepare } from './notice.ts'
 export { resolveRecipients } from './resolve.ts'
 export type { ResolvedRecipients, ResolveFor } from './resolve.ts'

@@ -3,7 +3,6 @@ import type { NewMessage, QueueId } from '@posthorn/contracts'
 import { headerEnd, parseHeaders, bodyOf, receivedField } from '@posthorn/message'
 import type { BuiltReport } from '@posthorn/dsn'
 import type { Recipient } from '@posthorn/plugin'
-import { parseMailbox } from '@posthorn/address'
 import { newMessage } from './commit.ts'
 import { finish, newRecipient } from './letter.ts'
 import type { Letter } from './letter.ts'
@@ -17,6 +16,8 @@ export interface ReportToPrepare extends BuiltReport {
   readonly about: QueueId
   /** Who gets it: the return path of that message. */
   readonly to: Mailbox
+  /** It is about a report of ours, and the last: nobody is told what becomes of it. */
+  readonly isDouble?: boolean
 }
 
 /** A report ready to be enqueued, in a settlement or by a draft. */
@@ -31,15 +32,14 @@ type Prepare = Omit<IntakeOptions, 'handoff'>
 
 interface Addressed {
   readonly result: ResolvedRecipients
-  /** Why it waits for an operator. */
-  readonly held?: string
+  readonly isDouble: boolean
 }
 
-/** Nobody is told of what becomes of a report (RFC 5321 §6.1), and successes of it interest nobody. */
+/** Nobody is told of what becomes of a report (RFC 5321 §6.1), and successes of it interest nobody (RFC 3461 §6.1). */
 const asRecipient = (to: Mailbox): Recipient => ({ to, notify: 'never' })
 
-/** The report's reader, or else our postmaster, or else nobody, and then the report is held: a double bounce never loops. */
-const address = async (to: Mailbox, id: QueueId, o: Prepare): Promise<Addressed> => {
+/** The report's reader; or else whoever gets double bounces. */
+const address = async (report: ReportToPrepare, id: QueueId, o: Prepare): Promise<Addressed> => {
   const resolve = (reader: Mailbox): Promise<ResolvedRecipients> =>
     resolveRecipients([asRecipient(reader)], {
       chain: o.chain,
@@ -48,28 +48,31 @@ const address = async (to: Mailbox, id: QueueId, o: Prepare): Promise<Addressed>
       session: id,
       sender: null,
     })
-  const result = await resolve(to)
-  if (result.ok || !result.permanent) return { result }
-  o.journal.event('error', { where: 'report', id, rcpt: to.wire, why: result.why }, 'warn')
-  const postmaster = parseMailbox(`postmaster@${o.hostname}`)
-  const second = postmaster === undefined ? result : await resolve(postmaster)
-  if (second.ok || !second.permanent) return { result: second }
-  const fallback = { to, notify: 'never' as const, destination: { transport: 'mx', arg: to.domain } }
-  return { result: { ok: true, goesTo: [fallback] }, held: `a report that nobody can get: ${result.why}` }
+  const isDouble = report.isDouble === true
+  const result = await resolve(report.to)
+  if (result.ok || !result.permanent || isDouble || o.doubleBounces === undefined) return { result, isDouble }
+  return { result: await resolve(o.doubleBounces), isDouble: true }
 }
 
+/** Marks a report that is the last of its line. */
+export const doubleBounce = 'double-bounce'
+
 /**
- * Route, stamp and seal a report, so that it can be enqueued with the settlement of what it reports. A reader that does not
- * exist is replaced by our postmaster; without one the report is held for an operator. Rejects when a plugin fails: try again.
- * `id` is that of the draft it will be written to; a fresh one when absent.
+ * Route, stamp and seal a report, so that it can be enqueued with the settlement of what it reports. When nobody can get it, it is
+ * undefined and an event says so. Rejects when a plugin fails: try again. `id` is that of the draft it will be written to; a fresh one
+ * when absent.
  */
 export const prepareReport = async (
   report: ReportToPrepare,
   o: Prepare,
   id: QueueId = o.queue.newId(),
-): Promise<PreparedReport> => {
-  const { result, held } = await address(report.to, id, o)
-  if (!result.ok) throw new Error(`report for ${report.to.wire}: ${result.why}`)
+): Promise<PreparedReport | undefined> => {
+  const { result, isDouble } = await address(report, id, o)
+  if (!result.ok) {
+    if (!result.permanent) throw new Error(`report for ${report.to.wire}: ${result.why}`)
+    o.journal.event('report.withheld', { id: report.about, to: result.to.wire, why: result.why }, 'warn')
+    return undefined
+  }
   const end = headerEnd(report.bytes)
   const body = report.bytes.subarray(end)
   const letter: Letter = {
@@ -77,7 +80,7 @@ export const prepareReport = async (
     origin: 'bounce',
     user: undefined,
     sender: null,
-    recipients: result.goesTo.map(expanded => newRecipient({ ...expanded, returnPath: null })),
+    recipients: result.goesTo.map(reader => newRecipient({ ...reader, notify: 'never', returnPath: null })),
     headers: parseHeaders(report.bytes.subarray(0, end)),
     body: bodyOf(body),
     smtputf8: report.smtputf8,
@@ -85,11 +88,15 @@ export const prepareReport = async (
   }
   const finished = await finish(letter, o)
   if ('failed' in finished) throw new Error(`report for ${report.to.wire}: ${finished.failed}`)
-  const message = newMessage(letter, finished, {
-    envelope: { smtputf8: report.smtputf8, body: report.body, requireTls: false },
-    facts: { about: report.about },
-    ...(held !== undefined && { held }),
-  })
+  const tags = isDouble ? [...finished.tags, doubleBounce] : finished.tags
+  const message = newMessage(
+    letter,
+    { ...finished, tags },
+    {
+      envelope: { smtputf8: report.smtputf8, body: report.body, requireTls: false },
+      facts: { about: report.about },
+    },
+  )
   // Whatever plugins made of it: a report has the null sender, or two servers could report to each other for ever.
   return { id, message: { ...message, envelope: { ...message.envelope, returnPath: null } }, body }
 }

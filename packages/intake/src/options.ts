@@ -1,3 +1,4 @@
+import type { Mailbox } from '@posthorn/address'
 import type { Clock, Handoff, Journal, Queue, Random, StoreError } from '@posthorn/contracts'
 import type { Chain } from '@posthorn/plugin'
 import { insufficientStorage, localError } from '@posthorn/reply'
@@ -13,6 +14,8 @@ export interface IntakeOptions {
   readonly clock: Clock
   readonly random: Random
   readonly journal: Journal
+  /** Who gets a report that its reader cannot get, a double bounce; nobody when absent. */
+  readonly doubleBounces?: Mailbox
   /** Takes fresh mail on the spot; without it, mail waits until it is claimed. */
   readonly handoff?: Handoff
 }

@@ -6,7 +6,8 @@ import type { Defer, Reply } from '@posthorn/reply'
 import { andThen, guarded } from './awaitable.ts'
 import { announce, commitDraft, newMessage } from './commit.ts'
 import type { Terms } from './commit.ts'
-import { distinct, finish, newRecipient } from './letter.ts'
+import { deliveriesOf } from './deliveries.ts'
+import { distinct, finish } from './letter.ts'
 import type { Finished, Letter } from './letter.ts'
 import { storeFailure } from './options.ts'
 import type { IntakeOptions } from './options.ts'
@@ -126,7 +127,7 @@ export class QueueReception implements Reception {
     const recipients: NewRecipient[] = []
     for (const [i, recipient] of t.recipients.entries()) {
       if (refused?.has(i) === true) continue
-      for (const expanded of recipient.goesTo) recipients.push(newRecipient(expanded, recipient, t.schedule?.notBefore))
+      recipients.push(...deliveriesOf(recipient, t.schedule?.notBefore))
     }
     const { id } = this.#draft
     return {

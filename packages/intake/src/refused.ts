@@ -59,6 +59,7 @@ export const reportRefused = async (
   const draft = options.queue.begin(built.bytes.byteLength)
   try {
     const prepared = await prepareReport({ ...built, about: letter.id, to: reader }, options, draft.id)
+    if (prepared === undefined) return await draft.abort()
     await draft.write(prepared.body)
     await draft.end()
     await commitDraft(draft, prepared.message, options)

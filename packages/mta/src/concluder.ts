@@ -71,12 +71,12 @@ export class Concluder {
 
   /** Return what has been tried before and has no time left, without another try: its site is known to be dead. */
   giveUp(held: readonly Held[], outcome: Outcome): void {
-    this.#fail(held, claim => expired(claim, outcome))
+    this.#fail(held, claim => expired(claim, { outcome, when: undefined, life: this.#o.life }))
   }
 
   /** Return what an operator wants returned. */
   sendBack(held: readonly Held[]): void {
-    this.#fail(held, claim => returned(claim, claim.bounce ?? ''))
+    this.#fail(held, claim => returned(claim, claim.bounce ?? '', this.#o.life))
   }
 
   #fail(held: readonly Held[], judgementOf: (claim: Claim) => Judgement): void {

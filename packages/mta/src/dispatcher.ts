@@ -3,11 +3,13 @@ import { Announcer } from './announcer.ts'
 import { Attempts } from './attempt.ts'
 import { Claimer } from './claimer.ts'
 import { Concluder } from './concluder.ts'
+import { expansions } from './expansions.ts'
 import { Idle } from './idle.ts'
 import { LeaseKeeper } from './leases.ts'
 import { settingsOf } from './options.ts'
 import type { DispatcherOptions, Settings } from './options.ts'
 import type { Parcel } from './parcel.ts'
+import { ReportLimit } from './report-limit.ts'
 import { Reporter } from './reporter.ts'
 import { Runner } from './runner.ts'
 import { Settler } from './settler.ts'
@@ -96,7 +98,12 @@ class QueueDispatcher implements Dispatcher {
     }
     const announcer = new Announcer({ journal, chain: o.chain })
     const told = { ...shared, announcer, close }
-    const reporter = new Reporter({ ...told, hostname: o.hostname, prepareReport: o.prepareReport })
+    const reporter = new Reporter({
+      ...told,
+      hostname: o.hostname,
+      prepareReport: o.prepareReport,
+      successes: new ReportLimit(settings.successesPerHour),
+    })
     this.#concluder = new Concluder({ ...told, reporter })
     this.#runner = new Runner({
       ...shared,
@@ -104,7 +111,7 @@ class QueueDispatcher implements Dispatcher {
       sites: this.#sites,
       stock: this.#stock,
       concluder: this.#concluder,
-      attempts: new Attempts({ chain: o.chain, transports: o.transports, clock, journal }),
+      attempts: new Attempts({ chain: o.chain, transports: { expanded: expansions, ...o.transports }, clock, journal }),
       chain: o.chain,
       ...(o.exchanges === undefined ? undefined : { exchanges: o.exchanges }),
       roomMade: where => this.#roomMade(where),

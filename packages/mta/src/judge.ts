@@ -18,7 +18,7 @@ export interface Judgement {
   /** What the `settled` hook sees; absent when nobody listens. */
   context?: DeliveryContext
   /** The report that the sender is owed. */
-  readonly report?: Action
+  readonly report?: Action | undefined
   readonly event: EventName
   /** The enhanced status for the report and the log. */
   readonly status: string
@@ -38,18 +38,25 @@ export const judge = (claim: Claim, outcome: Outcome, when: When, life: Lifetime
   const { fate } = outcome
   if (fate === 'deferred' || fate === 'unknown') return postponed(claim, outcome, when, life, random)
   if (fate === 'failed')
-    return failed(claim, outcome, when, statusOf(outcome, '5.0.0'), reasonOf(outcome), 'delivery.bounced')
-  return succeeded(claim, outcome, when, fate)
+    return failed(claim, { outcome, when, life }, statusOf(outcome, '5.0.0'), reasonOf(outcome), 'delivery.bounced')
+  return succeeded(claim, { outcome, when, life }, fate)
+}
+
+/** What came of a try, and the policy by which it is judged. */
+interface End {
+  readonly outcome: Outcome
+  /** Absent when nothing was tried just now. */
+  readonly when: When | undefined
+  readonly life: Lifetime
 }
 
 const succeeded = (
   claim: Claim,
-  outcome: Outcome,
-  when: When,
+  { outcome, when, life }: End & { readonly when: When },
   fate: 'delivered' | 'relayed' | 'expanded',
 ): Judgement => {
-  // A next hop that took over the duty reports itself (RFC 3461 §5.2.2).
-  const report = !(fate === 'relayed' && outcome.dsnTakenOver === true) && isOwed(fate, claim) ? fate : undefined
+  // A next hop that took over the duty reports itself (RFC 3461 §5.2.1), an LMTP server too.
+  const report = outcome.dsnTakenOver !== true && isOwed(fate, claim, life) ? fate : undefined
   return {
     claim,
     outcome,
@@ -64,8 +71,7 @@ const succeeded = (
 
 const failed = (
   claim: Claim,
-  outcome: Outcome,
-  when: When | undefined,
+  { outcome, when, life }: End,
   status: string,
   why: string,
   event: EventName,
@@ -74,7 +80,7 @@ const failed = (
   outcome,
   fate: { to: 'failed', why },
   ...(when === undefined ? undefined : { attempt: attemptOf(outcome, when), when }),
-  ...(isOwed('failed', claim) ? { report: 'failed' as const } : undefined),
+  ...(isOwed('failed', claim, life) ? { report: 'failed' as const } : undefined),
   event,
   status,
 })
@@ -94,11 +100,11 @@ const postponed = (claim: Claim, outcome: Outcome, when: When, life: Lifetime, r
     }
   }
   const expires = expiryOf(claim, life)
-  if (when.now >= expires) return expired(claim, outcome, when)
+  if (when.now >= expires) return expired(claim, { outcome, when, life })
   // The last attempt is made when the time is up, not a whole pause later.
   const due = Math.min(when.now + retryDelay(life.retry, { age, attempts: claim.attempts + 1 }, random), expires)
   const unknown = outcome.fate === 'unknown'
-  const late = claim.warned === undefined && age >= life.warnAfterMs && isOwed('delayed', claim)
+  const late = isLate(claim, age, life) && isOwed('delayed', claim, life)
   return {
     claim,
     outcome,
@@ -111,14 +117,18 @@ const postponed = (claim: Claim, outcome: Outcome, when: When, life: Lifetime, r
   }
 }
 
+/** Whether its age has passed another of the ages at which the sender is told. */
+const isLate = ({ arrived, warned = arrived }: Claim, age: number, { warnAfterMs }: Lifetime): boolean =>
+  warnAfterMs.some(ms => age >= ms && warned < arrived + ms)
+
 /** Give up on a delivery whose time is up. Without `when` nothing was tried just now; the caller has seen to it that something was before. */
-export const expired = (claim: Claim, outcome: Outcome, when?: When): Judgement =>
-  failed(claim, outcome, when, expiredStatus, `time is up: ${reasonOf(outcome)}`, 'delivery.expired')
+export const expired = (claim: Claim, end: End): Judgement =>
+  failed(claim, end, expiredStatus, `time is up: ${reasonOf(end.outcome)}`, 'delivery.expired')
 
 /** What an operator wants returned, without an attempt. */
-export const returned = (claim: Claim, why: string): Judgement => {
+export const returned = (claim: Claim, why: string, life: Lifetime): Judgement => {
   const outcome: Outcome = { fate: 'failed', phase: 'local', cause: why }
-  return failed(claim, outcome, undefined, '5.0.0', why, 'delivery.bounced')
+  return failed(claim, { outcome, when: undefined, life }, '5.0.0', why, 'delivery.bounced')
 }
 
 const statusOf = (outcome: Outcome, otherwise: string): string =>

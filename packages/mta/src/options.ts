@@ -14,9 +14,14 @@ export interface ReportDraft extends BuiltReport {
   readonly about: QueueId
   /** Its sender, who gets the report. */
   readonly to: Mailbox
+  /** That message is itself a report of ours: nobody is told what becomes of this one. */
+  readonly isDouble: boolean
 }
-/** Stamps, seals and routes a report, so that it can be enqueued in the transaction that settles what it reports. */
-export type PrepareReport = (draft: ReportDraft) => Promise<NonNullable<Settlement['report']>>
+/**
+ * Stamps, seals and routes a report, so that it can be enqueued in the transaction that settles what it reports; undefined when nobody
+ * can get it.
+ */
+export type PrepareReport = (draft: ReportDraft) => Promise<Settlement['report']>
 
 export interface DispatcherOptions {
   readonly queue: Queue
@@ -37,7 +42,12 @@ export interface DispatcherOptions {
   readonly sole?: boolean
   readonly retry?: Partial<RetryPolicy>
   readonly expireMs?: number
-  readonly warnAfterMs?: number
+  /** The ages at which the sender is told that its mail is late; one, 4 h, when absent. */
+  readonly warnAfterMs?: readonly number[]
+  /** Who hears of reports of ours that fail; nobody when absent. */
+  readonly doubleBounces?: Mailbox
+  /** Reports of success for one reader in an hour; 100 when absent. */
+  readonly successesPerHour?: number
   readonly concurrency?: Partial<Concurrency>
   readonly leaseMs?: number
   /** Deliveries of one site taken in one claim; 64 when absent. */
@@ -65,6 +75,7 @@ export interface Settings {
   readonly recipients: number
   readonly batch: number
   readonly attemptMs: number
+  readonly successesPerHour: number
 }
 
 export const settingsOf = (o: DispatcherOptions): Settings => ({
@@ -72,6 +83,7 @@ export const settingsOf = (o: DispatcherOptions): Settings => ({
     retry: { ...defaultLifetime.retry, ...o.retry },
     expireMs: o.expireMs ?? defaultLifetime.expireMs,
     warnAfterMs: o.warnAfterMs ?? defaultLifetime.warnAfterMs,
+    ...(o.doubleBounces === undefined ? undefined : { doubleBounces: o.doubleBounces }),
   },
   concurrency: { ...defaultConcurrency, ...o.concurrency },
   leaseMs: o.leaseMs ?? 300_000,
@@ -81,4 +93,5 @@ export const settingsOf = (o: DispatcherOptions): Settings => ({
   recipients: o.recipients ?? 100,
   batch: o.batch ?? 32,
   attemptMs: o.attemptMs ?? 2 * 3_600_000,
+  successesPerHour: o.successesPerHour ?? 100,
 })

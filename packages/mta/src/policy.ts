@@ -1,3 +1,4 @@
+import type { Mailbox } from '@posthorn/address'
 import type { Claim } from '@posthorn/contracts'
 import { defaultRetry } from './schedule.ts'
 import type { RetryPolicy } from './schedule.ts'
@@ -7,15 +8,17 @@ export interface Lifetime {
   readonly retry: RetryPolicy
   /** After which a message is returned, unless it says otherwise itself. */
   readonly expireMs: number
-  /** After which its sender is told, once, that it is late. */
-  readonly warnAfterMs: number
+  /** The ages at which its sender is told that it is late, once each. */
+  readonly warnAfterMs: readonly number[]
+  /** Who hears of reports of ours that fail; nobody when absent. */
+  readonly doubleBounces?: Mailbox
 }
 
 /** Five days, a word after four hours. */
 export const defaultLifetime: Lifetime = {
   retry: defaultRetry,
   expireMs: 5 * 24 * 3_600_000,
-  warnAfterMs: 4 * 3_600_000,
+  warnAfterMs: [4 * 3_600_000],
 }
 
 /** The wall time after which a delivery is given up, once it has been tried. */

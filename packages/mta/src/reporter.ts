@@ -4,8 +4,9 @@ import type { Action, ReportedRecipient } from '@posthorn/dsn'
 import type { Announcer } from './announcer.ts'
 import type { Judgement } from './judge.ts'
 import type { PrepareReport } from './options.ts'
-import { reportsTo } from './owed.ts'
+import { isFromList, readerOf, reportsTo } from './owed.ts'
 import type { Parcel } from './parcel.ts'
+import type { ReportLimit } from './report-limit.ts'
 import { expiryOf } from './policy.ts'
 import type { Lifetime } from './policy.ts'
 import { settlementOf } from './settlement.ts'
@@ -21,6 +22,7 @@ export interface ReporterOptions {
   readonly hostname: string
   readonly prepareReport: PrepareReport
   readonly announcer: Announcer
+  readonly successes: ReportLimit
   readonly close: (parcel: Parcel) => void
 }
 /** A judgement and the parcel that its claim belongs to. */
@@ -28,6 +30,12 @@ export interface Judged {
   readonly parcel: Parcel
   readonly judgement: Judgement
 }
+
+/** Octets of the header block in a report that nobody has to act on: small, since a stranger may have asked for it in another's name. */
+const headersOfGoodNews = 16 * 1024
+
+/** The same, of which nobody hears. */
+const untold = ({ parcel, judgement }: Judged): Judged => ({ parcel, judgement: { ...judgement, report: undefined } })
 
 /** Tells senders what became of their mail, in the same step that settles it. */
 export class Reporter {
@@ -43,43 +51,62 @@ export class Reporter {
    * and a crash in between tells of somebody twice rather than never. Never rejects.
    */
   async report(action: Action, group: readonly Judged[]): Promise<void> {
+    const told: Extras = action === 'delayed' ? { warned: true } : {}
+    if (this.#isTooMuch(action, group)) return this.#settleAll(group.map(untold), told)
     for (let rest = group; rest.length > 0; rest = rest.slice(1)) {
       const report = await this.#write(action, rest)
-      if (report === undefined) return this.#withoutReport(action, rest)
+      if (report === 'nobody') return this.#settleAll(rest.map(untold), told)
+      if (report === 'not now') return this.#withoutReport(action, rest)
       const [first, ...others] = rest
-      const told: Extras = action === 'delayed' ? { warned: true } : {}
       if (first === undefined || (await this.#settle(first, { ...told, report })) === 'stale') continue
       this.#tellReport(report, first.judgement)
-      await Promise.all(others.map(judged => this.#settle(judged, told)))
+      await this.#settleAll(others, told)
       if (action === 'delayed') this.#tellDelayed(rest)
       return
     }
   }
 
-  async #write(action: Action, group: readonly Judged[]): Promise<Settlement['report']> {
-    const { clock, random, journal, hostname, prepareReport } = this.#o
+  /** Whether the reader has had so much good news of late that we keep the rest to ourselves. */
+  #isTooMuch(action: Action, group: readonly Judged[]): boolean {
+    const { clock, successes, life, journal } = this.#o
     const claim = group[0]?.judgement.claim
-    const to = claim === undefined ? null : reportsTo(claim)
-    if (claim === undefined || to === null) return undefined
+    const reader = claim === undefined ? null : readerOf(action, claim, life)
+    if (claim === undefined || reader === null || action === 'failed' || action === 'delayed') return false
+    if (successes.take(reader, clock.wall())) return false
+    const why = 'it has had too many reports of success'
+    journal.event('report.withheld', { id: claim.id, to: reader.wire, action, why }, 'warn')
+    return true
+  }
+
+  async #write(
+    action: Action,
+    group: readonly Judged[],
+  ): Promise<NonNullable<Settlement['report']> | 'nobody' | 'not now'> {
+    const { clock, random, journal, hostname, prepareReport, life } = this.#o
+    const claim = group[0]?.judgement.claim
+    const to = claim === undefined ? null : readerOf(action, claim, life)
+    if (claim === undefined || to === null) return 'nobody'
     const { envelope, body, arrived } = claim
+    const { envid, ret } = isFromList(claim) ? {} : envelope
     try {
       const built = buildReport({
         to,
         hostname,
-        ...(envelope.envid === undefined ? undefined : { envid: envelope.envid }),
+        ...(envid === undefined ? undefined : { envid }),
         arrived,
         now: clock.wall(),
         smtputf8: envelope.smtputf8,
         // RET is about failures only; whoever hears of anything else still has the message (RFC 3461 §4.3).
-        original: await originalOf(body, { ret: action === 'failed' ? envelope.ret : 'hdrs' }),
+        original: await originalOf(body, action === 'failed' ? { ret } : { ret: 'hdrs', headers: headersOfGoodNews }),
         recipients: group.map(({ judgement }) => this.#reported(action, judgement)),
         random,
       })
-      return await prepareReport({ ...built, about: claim.id, to })
+      const isDouble = reportsTo(claim) === null
+      return (await prepareReport({ ...built, about: claim.id, to, isDouble })) ?? 'nobody'
     } catch (error) {
       const cause = error instanceof Error ? (error.stack ?? error.message) : String(error)
       journal.event('error', { where: 'report', id: claim.id, cause }, 'error')
-      return undefined
+      return 'not now'
     }
   }
 
@@ -105,7 +132,11 @@ export class Reporter {
   async #withoutReport(action: Action, group: readonly Judged[]): Promise<void> {
     const due = this.#o.clock.wall() + this.#o.life.retry.firstMs
     const fate: Fate = { to: 'retry', due, why: 'the report of its failure could not be made' }
-    await Promise.all(group.map(judged => this.#settle(judged, action === 'failed' ? { fate } : {})))
+    await this.#settleAll(group, action === 'failed' ? { fate } : {})
+  }
+
+  async #settleAll(group: readonly Judged[], extras: Extras): Promise<void> {
+    await Promise.all(group.map(judged => this.#settle(judged, extras)))
   }
 
   #settle({ parcel, judgement }: Judged, extras: Extras): Promise<Settled> {

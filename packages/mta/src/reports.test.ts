@@ -1,5 +1,6 @@
 import type { NewRecipient, Notify, Outcome, Settlement } from '@posthorn/contracts'
 import { describe, expect, it } from 'vitest'
+import { mailbox } from '../test/ask.ts'
 import { DAY, delivered, greylisted, HOUR, MINUTE, refused, relayed, station } from '../test/station.ts'
 import type { Posting } from '../test/station.ts'
 
@@ -37,6 +38,7 @@ describe('NOTIFY (RFC 3461 §4.1, §5.2)', () => {
     ['SUCCESS', ['success'], delivered, ['delivered']],
     ['SUCCESS', ['success'], relayed, ['relayed']],
     ['SUCCESS', ['success'], takenOver, []],
+    ['SUCCESS', ['success'], { ...delivered, dsnTakenOver: true }, []],
     ['SUCCESS', ['success'], expandedTo, ['expanded']],
     ['SUCCESS,FAILURE', ['success', 'failure'], refused, ['failed']],
     ['SUCCESS,FAILURE', ['success', 'failure'], delivered, ['delivered']],
@@ -155,6 +157,17 @@ describe('a bounce', () => {
     await t.clock.advance(5 * MINUTE)
     expect(await t.left()).toBe(0)
   })
+  it('of a list goes to its owner without the author’s ENVID and RET (RFC 3461 §5.2.7.1)', async () => {
+    const s = await station()
+    s.mx.answer = () => refused
+    const content = 'Subject: hello\r\n\r\nthe text\r\n'
+    const each = { returnPath: mailbox('owner@us.example') }
+    await s.post({ 'bob@them.example': 'mx:them.example' }, { content, each, envelope: { envid: 'E1', ret: 'hdrs' } })
+    await s.dispatcher.start()
+    await s.clock.advance(0)
+    expect(s.reports[0]?.text).not.toContain('E1')
+    expect(s.reports[0]?.text).toContain('the text')
+  })
   it('asked for as RET=HDRS has the headers only', async () => {
     const s = await station()
     s.mx.answer = () => refused
@@ -191,6 +204,99 @@ describe('the warning of a delay', () => {
     await s.clock.advance(3 * DAY)
     expect(s.reports).toHaveLength(1)
     expect(s.events()).toContain('delayed bob@them.example')
+  })
+})
+
+describe('the warning of a delay at several ages', () => {
+  it('is given once for each, and to nobody when there are none', async () => {
+    for (const warnAfterMs of [[2 * HOUR, 2 * DAY], []]) {
+      const s = await station({ warnAfterMs })
+      s.mx.answer = () => greylisted
+      await s.post({ 'bob@them.example': 'mx:them.example' })
+      await s.dispatcher.start()
+      await s.clock.advance(4 * DAY)
+      expect(s.reports.map(report => /Action: (\w+)/.exec(report.text)?.[1])).toEqual(warnAfterMs.map(() => 'delayed'))
+    }
+  })
+})
+
+describe('a double bounce', () => {
+  const doubleBounces = mailbox('postmaster@us.example')
+  const bounce = { from: null, envelope: { origin: 'bounce' as const }, each: { notify: 'never' as const } }
+  const after = async (o: Parameters<typeof station>[0], p: Posting) => {
+    const s = await station(o)
+    s.mx.answer = () => refused
+    await s.post({ 'forged@them.example': 'mx:them.example' }, p)
+    await s.dispatcher.start()
+    await s.clock.advance(0)
+    expect(await s.left()).toBe(0)
+    return s
+  }
+  it('is told to the postmaster where that is wanted', async () => {
+    const s = await after({ doubleBounces }, bounce)
+    expect(s.reports).toMatchObject([{ to: doubleBounces, isDouble: true }])
+    expect(s.journal.told[0]).toMatchObject({ name: 'delivery.bounced', fields: { reported: true } })
+  })
+  it.each<[string, Parameters<typeof station>[0], Posting]>([
+    ['nobody wants it', {}, bounce],
+    ['it is one about a double bounce', { doubleBounces }, { ...bounce, message: { tags: ['double-bounce'] } }],
+    ['what fails is somebody else’s report', { doubleBounces }, { ...bounce, envelope: { origin: 'mx' } }],
+  ])('is dropped with an event when %s', async (_, o, p) => {
+    const s = await after(o, p)
+    expect(s.reports).toEqual([])
+    expect(s.journal.told).toMatchObject([{ name: 'delivery.bounced', fields: { reported: false } }])
+  })
+  it('that nobody can get ends the delivery, and the event says that nobody was told', async () => {
+    const s = await after({ prepareReport: () => Promise.resolve(undefined) }, {})
+    expect(s.journal.told).toMatchObject([{ name: 'delivery.bounced', fields: { reported: false } }])
+  })
+})
+
+describe('row 42: reports of success that a forger asks for', () => {
+  it('are bounded for each reader and hour, and failures are not', async () => {
+    const s = await station({ successesPerHour: 3 })
+    const each = { notify: ['success', 'failure'] as const }
+    const flood = async (from: string, site: string): Promise<void> => {
+      for (let i = 0; i < 5; i++) await s.post({ [`u${i}@us.example`]: site }, { from, each })
+      await s.clock.advance(MINUTE)
+    }
+    await s.dispatcher.start()
+    await flood('victim@them.example', 'local:bob')
+    expect(s.reports.map(report => report.to.wire)).toEqual(Array(3).fill('victim@them.example'))
+    expect(s.journal.told.filter(e => e.name === 'report.withheld')).toHaveLength(2)
+    await flood('VICTIM+x@them.example', 'local:bob')
+    expect(s.reports).toHaveLength(3)
+    await flood('other@them.example', 'local:bob')
+    expect(s.reports).toHaveLength(6)
+    s.mx.answer = () => refused
+    await flood('victim@them.example', 'mx:them.example')
+    expect(s.reports).toHaveLength(11)
+    await s.clock.advance(HOUR)
+    await flood('victim@them.example', 'local:bob')
+    expect(s.reports).toHaveLength(14)
+    expect(await s.left()).toBe(0)
+  })
+  it('bring back little of the header, whatever was sent', async () => {
+    const s = await station()
+    const content = `${'X-Padding: 0123456789\r\n'.repeat(2_500)}Subject: long\r\n\r\nbody\r\n`
+    await s.post({ 'bob@us.example': 'local:bob' }, { content, each: { notify: ['success'] } })
+    await s.dispatcher.start()
+    await s.clock.advance(0)
+    expect(s.reports[0]?.bytes.length).toBeLessThan(20_000)
+  })
+})
+
+describe('an address that stands for others (RFC 3461 §5.2.7)', () => {
+  it.each([
+    ['expanded:alias', 'expanded'],
+    ['expanded:list', 'delivered'],
+  ])('%s is told of as %s, by no transport of the stack', async (key, action) => {
+    const s = await station()
+    await s.post({ 'team@us.example': key }, { each: { notify: ['success'] } })
+    await s.dispatcher.start()
+    await s.clock.advance(0)
+    expect(s.reports.map(report => /Action: (\w+)/.exec(report.text)?.[1])).toEqual([action])
+    expect(s.events()[0]).toBe(`${action} team@us.example`)
   })
 })
 

@@ -135,6 +135,9 @@ class Delivery {
 
   #mailFor(chunk: readonly number[]): Mail {
     const { id, envelope, recipients, returnPath, body, stillOurs } = this.#job
+    // What the author asked for ended with the list (RFC 3461 §5.2.7.1).
+    const fromList = recipients.every(recipient => recipient.returnPath !== undefined)
+    const { envid, ret }: Pick<Mail, 'envid' | 'ret'> = fromList ? {} : envelope
     return {
       id,
       returnPath,
@@ -147,8 +150,8 @@ class Delivery {
       eightBit: envelope.body,
       requireTls: envelope.requireTls,
       stillOurs,
-      ...(envelope.envid === undefined ? undefined : { envid: envelope.envid }),
-      ...(envelope.ret === undefined ? undefined : { ret: envelope.ret }),
+      ...(envid === undefined ? undefined : { envid }),
+      ...(ret === undefined ? undefined : { ret }),
     }
   }
 

@@ -52,7 +52,7 @@ export const keywords = (
   `SIZE ${limits.messageBytes}`,
   '8BITMIME',
   'ENHANCEDSTATUSCODES',
-  'DSN',
+  ...(service.dsn === false ? [] : ['DSN']),
   ...(service.chunking === false ? [] : ['CHUNKING', 'BINARYMIME']),
   // RFC 9422 §4.2.
   `LIMITS RCPTMAX=${limits.recipients}`,

@@ -33,6 +33,8 @@ export interface Service {
   readonly smtputf8?: boolean
   /** Whether CHUNKING and BINARYMIME are offered (RFC 3030); true when absent. */
   readonly chunking?: boolean
+  /** Whether DSN is offered (RFC 3461); true when absent. Who offers it has to report, so an intake that writes no reports must not. */
+  readonly dsn?: boolean
   /** Whether MT-PRIORITY is offered (RFC 6710); false when absent. */
   readonly priorities?: boolean
   /**

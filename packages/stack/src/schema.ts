@@ -3,14 +3,16 @@ import { parseDomain, parseMailbox } from '@posthorn/address'
 import type { Plugin } from '@posthorn/plugin'
 import { duration, size } from './units.ts'
 
-const time = (fallback: string) =>
+const written = z.union([z.string(), z.number()])
+const milliseconds = (text: string | number, at: z.RefinementCtx): number =>
+  duration(text) ?? fail(at, `${JSON.stringify(text)} is not a duration such as "30s", "5m", "4h" or "5d"`)
+const time = (fallback: string) => written.default(fallback).transform(milliseconds)
+/** None, one or several. */
+const times = (fallback: string) =>
   z
-    .union([z.string(), z.number()])
+    .union([z.literal(false), written, z.array(written).max(10)])
     .default(fallback)
-    .transform(
-      (text, at) =>
-        duration(text) ?? fail(at, `${JSON.stringify(text)} is not a duration such as "30s", "5m", "4h" or "5d"`),
-    )
+    .transform((texts, at) => (texts === false ? [] : [texts].flat().map(text => milliseconds(text, at))))
 const patience = (fallback: string) => time(fallback).refine(ms => ms >= 1_000, 'is shorter than "1s"')
 const octets = (fallback: string) =>
   z
@@ -249,8 +251,17 @@ export const schema = z.strictObject({
       most: time('4h'),
       /** Undeliverable mail goes back after this. */
       expire: time('5d'),
-      /** The sender is told of a delay after this. */
-      warn: time('4h'),
+      /** The sender is told of a delay after this, or after each of these; false for never. */
+      warn: times('4h'),
+    })
+    .prefault({}),
+  /** Reports of delivery and failure: those that we write and those that come back. */
+  bounces: z
+    .strictObject({
+      /** Who hears of a report of ours that nobody takes. */
+      double: z.enum(['drop', 'postmaster']).default('drop'),
+      /** Reports of success for one sender; whoever forges senders may ask for any number. */
+      successesPerHour: z.int().min(0).default(100),
     })
     .prefault({}),
   /** Deliveries at a time, to one site and in all. */

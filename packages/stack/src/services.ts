@@ -57,6 +57,8 @@ export const servicesOf = (
       origin: 'lmtp',
       protocol: 'lmtp',
       limits: limits.lmtp,
+      // It delivers while the client waits and writes no reports: those are left to the client.
+      dsn: false,
       chain: chains.lmtp,
       intake: intakes.lmtp,
       tls: { certificates },

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseMailbox } from '@posthorn/address'
 import type { ExpandedRecipient, Inject, Journal, Resolver, Wire } from '@posthorn/contracts'
 import { createResolver } from '@posthorn/dns'
 import { createInject, createIntake, prepareReport, resolveRecipients, type ResolveFor } from '@posthorn/intake'
@@ -144,7 +145,13 @@ const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<St
   const chains = await createChains(config, { ...env, users, mailboxes, routes: outbound.plugins, host })
   opened.add(() => chains.stop())
   const transports = withPluginTransports(outbound.transports, chains.outward)
-  const entrance = { ...env, queue: store, hostname: config.hostname }
+  const doubleBounces = config.bounces.double === 'drop' ? undefined : parseMailbox(`postmaster@${config.hostname}`)
+  const entrance = {
+    ...env,
+    queue: store,
+    hostname: config.hostname,
+    ...(doubleBounces === undefined ? undefined : { doubleBounces }),
+  }
   const outward = { ...entrance, chain: chains.outward }
   const dispatcher = createDispatcher({
     ...outward,
@@ -154,6 +161,7 @@ const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<St
     retry: { firstMs: config.retry.first, maxMs: config.retry.most },
     expireMs: config.retry.expire,
     warnAfterMs: config.retry.warn,
+    successesPerHour: config.bounces.successesPerHour,
     concurrency: config.concurrency,
     ...leaseTerms(config),
   })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Inject, Injection, QueueId } from '@posthorn/contracts'
-import { createInject, parseSite, prepareReport, resolveRecipients, siteOf } from '@posthorn/intake'
+import { createInject, doubleBounce, parseSite, prepareReport, resolveRecipients, siteOf } from '@posthorn/intake'
+import type { PreparedReport } from '@posthorn/intake'
 import { utf8 } from '@posthorn/message'
 import type { SiteKey } from '@posthorn/contracts'
 import { reject } from '@posthorn/reply'
@@ -93,12 +94,18 @@ describe('a report', () => {
   const bytes = utf8('Subject: bounce\r\n\r\ntext\r\n')
   const report = { bytes, smtputf8: false, body: '7bit' as const, about: 'Q1' as QueueId, to: box('alice@example.com') }
 
+  const prepared = async (...o: Parameters<typeof prepareReport>): Promise<PreparedReport> => {
+    const made = await prepareReport(...o)
+    if (made === undefined) throw new Error('nobody gets it')
+    return made
+  }
+
   test('is routed, stamped and sealed, and has the null sender whatever plugins say', async () => {
     const { options } = await worldOf([
       plugin('way', { resolve: ({ to }) => ({ transport: 'mx', arg: to.domain }) }),
       plugin('srs', { stamp: () => ({ returnPath: box('evil@example.org'), prepend: [['X', 'y']] }) }),
     ])
-    const { id, message, body } = await prepareReport(report, options)
+    const { id, message, body } = await prepared(report, options)
     expect(message).toMatchObject({
       envelope: { origin: 'bounce', returnPath: null, smtputf8: false, body: '7bit' },
       recipients: [{ to: report.to, site: 'mx:example.com', notify: 'never', returnPath: null }],
@@ -110,24 +117,25 @@ describe('a report', () => {
     expect(Buffer.from(body).toString()).toBe('text\r\n')
   })
 
-  test('for somebody who does not exist goes to our postmaster', async () => {
-    const { options } = await worldOf([
-      plugin('users', {
-        resolve: ({ to }) => (to.local === 'postmaster' ? { mailbox: 'root' } : reject(550, '5.1.1', 'No')),
-      }),
-    ])
-    const { message } = await prepareReport(report, options)
-    expect(message).toMatchObject({ recipients: [{ to: box('postmaster@mx.example.org'), site: 'local:root' }] })
-    expect(message.held).toBeUndefined()
+  const onlyPostmaster = plugin('users', {
+    resolve: ({ to }) => (to.local === 'postmaster' ? { mailbox: 'root' } : reject(550, '5.1.1', 'No')),
+  })
+  const doubleBounces = box('postmaster@mx.example.org')
+
+  test('for somebody who does not exist goes to our postmaster where that is wanted, and is the last', async () => {
+    const { options } = await worldOf([onlyPostmaster], { doubleBounces })
+    const { message } = await prepared(report, options)
+    expect(message).toMatchObject({ recipients: [{ to: doubleBounces, site: 'local:root' }], tags: [doubleBounce] })
   })
 
-  test('that not even the postmaster can get is held, and never bounces', async () => {
-    const { options } = await worldOf()
-    const { message } = await prepareReport(report, options)
-    expect(message).toMatchObject({
-      held: 'a report that nobody can get: no such mailbox',
-      recipients: [{ notify: 'never' }],
-    })
+  test.each([
+    ['nobody wants it', {}, {}],
+    ['the postmaster does not exist either', { doubleBounces: box('nobody@mx.example.org') }, {}],
+    ['it is about a report of ours', { doubleBounces }, { isDouble: true }],
+  ])('for somebody who does not exist is dropped, and an event says so, when %s', async (_, more, draft) => {
+    const { options, events } = await worldOf([onlyPostmaster], more)
+    expect(await prepareReport({ ...report, ...draft }, options)).toBeUndefined()
+    expect(events).toMatchObject([{ name: 'report.withheld', id: 'Q1', why: 'No' }])
   })
 
   test('is tried again when a plugin fails', async () => {

@@ -151,6 +151,44 @@ describe('a message that a session brings', () => {
     expect((await claims(queue)).map(claim => claim.to.notify)).toEqual([both])
   })
 
+  const bob = { to: box('bob@example.org'), destination: { mailbox: 'bob' } }
+  const carl = { to: box('carl@example.net'), destination: { transport: 'mx', arg: 'example.net' } }
+  const owned = { returnPath: box('owner@example.org') }
+  test.each<[string, Partial<AcceptedRecipient>, readonly string[]]>([
+    ['§5.2.7.2: one member', { goesTo: [carl], notify: ['success'] }, ['mx:example.net success rfc822;a@example.org']],
+    ['the mailbox itself', { to: bob.to, goesTo: [bob], notify: ['success'] }, ['local:bob success -']],
+    [
+      '§5.2.7.3 (c): several members',
+      { goesTo: [bob, carl], notify: ['success', 'delay'], orcpt: 'rfc822;x@old.example' },
+      [
+        'expanded:alias success rfc822;x@old.example',
+        'local:bob delay rfc822;x@old.example',
+        'mx:example.net delay rfc822;x@old.example',
+      ],
+    ],
+    [
+      '§5.2.7.3 (c): several members and SUCCESS alone',
+      { goesTo: [bob, carl], notify: ['success'] },
+      ['expanded:alias success -', 'local:bob never rfc822;a@example.org', 'mx:example.net never rfc822;a@example.org'],
+    ],
+    [
+      '§5.2.7.1: a list',
+      { goesTo: [{ ...carl, ...owned }], notify: ['success'], orcpt: 'rfc822;x@old.example' },
+      ['expanded:list success rfc822;x@old.example', 'mx:example.net - -'],
+    ],
+    ['§5.2.7.1: a list of which nothing is asked', { goesTo: [{ ...carl, ...owned }] }, ['mx:example.net - -']],
+    [
+      'RFC 6533 §3: an address beyond ASCII',
+      { to: box('gr\u00fcn@example.org'), goesTo: [carl] },
+      ['mx:example.net - utf-8;gr\u00fcn@example.org'],
+    ],
+  ])('asks for reports as RFC 3461 says: %s', async (_, recipient, deliveries) => {
+    const { intake, queue } = await worldOf()
+    await bring(intake, transaction({ recipients: [to('a@example.org', recipient)] }))
+    const asked = (await claims(queue)).map(c => [c.site, c.to.notify ?? '-', c.to.orcpt ?? '-'].join(' '))
+    expect(asked.toSorted()).toEqual(deliveries)
+  })
+
   test('says in the journal and in its facts whence it came', async () => {
     const { intake, queue, events } = await worldOf()
     const tls = { version: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256', authorized: true }
