@@ -58,7 +58,8 @@ const readNotify = (value: Value): Partial<RcptParams> | undefined => {
 
 /**
  * RFC 3461 §4.2: a type and an address in xtext, at most 500 characters, printable for the same reason as ENVID. Type `utf-8` may
- * stand unencoded in a transaction with SMTPUTF8 (RFC 6533 §3).
+ * stand unencoded in a transaction with SMTPUTF8 (RFC 6533 §3). Postfix puts the octets of such an address into xtext of type
+ * `rfc822`, and it is read as what it is.
  */
 const readOrcpt = (value: Value, utf8: boolean): Partial<RcptParams> | undefined => {
   if (value === undefined || value.length > 500) return undefined
@@ -69,8 +70,13 @@ const readOrcpt = (value: Value, utf8: boolean): Partial<RcptParams> | undefined
     const lawful = utf8 && type.toLowerCase() === 'utf-8' && /^[!-*,-<>-~\u00a0-\uffff]+$/.test(written)
     return lawful && written.isWellFormed() ? { orcpt: value } : undefined
   }
-  const address = xtextDecode(written)
-  return address !== undefined && printable.test(address) ? { orcpt: `${type};${address}` } : undefined
+  const octets = xtextDecode(written)
+  if (octets === undefined) return undefined
+  if (printable.test(octets)) return { orcpt: `${type};${octets}` }
+  const address = /^(?:rfc822|utf-8)$/i.test(type) ? textOfOctets(octets) : undefined
+  return address !== undefined && /^[\x20-\x7e\u00a0-\uffff]+$/.test(address)
+    ? { orcpt: `utf-8;${address}` }
+    : undefined
 }
 
 /** RFC 6710 §3: one digit, signed or not; zero has no sign. */

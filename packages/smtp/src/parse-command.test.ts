@@ -244,6 +244,14 @@ describe('parameters', () => {
     expect(rcpt(octetsOfText('ORCPT=rfc822;ä@x'), utf8)).toBe('501 5.5.4')
     expect(rcpt('ORCPT=utf-8;\\x{E4}@x')).toMatchObject({ params: { orcpt: 'utf-8;\\x{E4}@x' } })
   })
+
+  test('an ORCPT with UTF-8 in xtext, as Postfix sends it, is of type utf-8', () => {
+    expect(rcpt('ORCPT=rfc822;gr+C3+BCn@x')).toMatchObject({ params: { orcpt: 'utf-8;grün@x' } })
+    expect(rcpt('ORCPT=UTF-8;+F0+9F+90+BB@x')).toMatchObject({ params: { orcpt: 'utf-8;🐻@x' } })
+    // Not UTF-8, controls, of a type that we know nothing of.
+    const bad = ['rfc822;gr+FCn@x', 'rfc822;a+C2+85@x', 'rfc822;a+C3+BC+0A@x', 'rfc822;+ED+A0+80@x', 'x400;gr+C3+BCn']
+    expect(bad.filter(value => rcpt(`ORCPT=${value}`) !== '501 5.5.4')).toEqual([])
+  })
 })
 
 describe('BDAT', () => {
