@@ -195,12 +195,28 @@ describe('refusals', () => {
     expect(events).toMatchObject([{ name: 'error', fields: { error: 'Error: bug' } }])
   })
 
-  test('a loop is told as one', async () => {
-    const { begin } = await bench()
+  test('the notes of the server that hands a message over are replaced by ours, and are no loop', async () => {
+    const { root, begin } = await bench()
     const reception = begin(transactionTo({ 'ann@example.org': ['ann'] }))
-    const looping = parseHeaders(utf8('Delivered-To: ann@example.org\r\n\r\n'))
-    const replies = (await reception.commit(looping, { verdicts: [] })) as readonly Reply[]
-    expect(replies.map(r => r.enhanced)).toEqual(['5.4.6'])
+    const notes = 'Return-Path: <x@example.net>\r\nX-Original-To: a@b.test\r\nDelivered-To:\r\n ann@example.org\r\n'
+    const rest = 'Received: from a\r\n\tby b\r\nReturn-Path: <old@example.net>\r\nDelivered-To: old@example.org\r\n\r\n'
+    const replies = (await reception.commit(parseHeaders(utf8(notes + rest)), { verdicts: [] })) as readonly Reply[]
+    expect(replies.map(r => r.enhanced)).toEqual(['2.1.5'])
+    const [text = ''] = await delivered(join(root, 'ann'))
+    expect(text).toMatch(/^Return-Path: <bob@example.net>\r\nDelivered-To: ann@example.org\r\nReceived: from relay/)
+    expect(text.slice(text.indexOf('X-Original-To'))).toBe(`X-Original-To: a@b.test\r\n${rest}`)
+  })
+
+  test('row 40: a Delivered-To below a trace field, or in mail without one, is a loop still', async () => {
+    for (const text of [
+      'Received: x\r\nDelivered-To: ann@example.org\r\n\r\n',
+      'Delivered-To: ann@example.org\r\n\r\n',
+    ]) {
+      const { begin } = await bench()
+      const reception = begin(transactionTo({ 'ann@example.org': ['ann'] }))
+      const replies = (await reception.commit(parseHeaders(utf8(text)), { verdicts: [] })) as readonly Reply[]
+      expect(replies.map(r => r.enhanced)).toEqual(['5.4.6'])
+    }
   })
 
   test('ids differ, sort by time and stay within the alphabet', async () => {

@@ -12,12 +12,13 @@ import type {
   SiteKey,
   Transaction,
 } from '@posthorn/contracts'
-import { concatBody, receivedField, renderHeaders, withFields, type Body, type Headers } from '@posthorn/message'
+import { concatBody, receivedField, type Body, type Headers } from '@posthorn/message'
 import { insufficientStorage, localError, policyFailure, type Reply } from '@posthorn/reply'
 import type { LmtpIntakeOptions } from './lmtp-intake.ts'
 import { replyFor } from './lmtp-reply.ts'
 import { notNow } from './outcome.ts'
 import { Spill } from './spill.ts'
+import { withoutNotes } from './trace.ts'
 
 const MEMORY = 256 * 1024
 const DELIVER_MS = 5 * 60_000
@@ -125,7 +126,7 @@ export class LmtpReception implements Reception {
       for: recipients.length === 1 ? recipients[0]?.to : undefined,
       date: this.#o.clock.wall(),
     })
-    return renderHeaders(withFields(headers, { prepend: [received] }))
+    return Buffer.concat([received.raw, withoutNotes(headers)])
   }
 
   #copies(disposition: Disposition): readonly Copy[] {

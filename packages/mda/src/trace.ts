@@ -1,5 +1,5 @@
 import type { Mailbox } from '@posthorn/address'
-import { headerEnd, utf8, type Body } from '@posthorn/message'
+import { headerEnd, renderHeaders, utf8, type Body, type HeaderField, type Headers } from '@posthorn/message'
 
 /** How much of a message is looked at for trace fields; a longer header block is searched so far. */
 const LOOK_AT = 256 * 1024
@@ -43,6 +43,22 @@ export const oldReturnPath = (head: Uint8Array): number => {
   let end = head.indexOf(LF) + 1
   while (end > 0 && (head[end] === SPACE || head[end] === TAB)) end = head.indexOf(LF, end) + 1
   return end > RETURN_PATH_LIMIT ? 0 : end
+}
+
+const isNote = ({ name }: HeaderField): boolean => /^(?:return-path|delivered-to)$/i.test(name)
+
+/**
+ * A header block as it came by LMTP, without the Return-Path and Delivered-To above its newest trace field. They tell of the delivery that
+ * is handed over to us, and would look like a loop: OpenSMTPD writes both, Postfix does when asked. We write our own.
+ */
+export const withoutNotes = (headers: Headers): Uint8Array => {
+  const bytes = renderHeaders(headers)
+  const traced = headers.names().indexOf('received')
+  const above = traced === -1 ? [] : headers.fields.slice(0, traced)
+  if (!above.some(isNote)) return bytes
+  const kept = above.filter(field => !isNote(field)).map(field => field.raw)
+  const end = above.reduce((octets, field) => octets + field.raw.byteLength, 0)
+  return Buffer.concat([...kept, bytes.subarray(end)])
 }
 
 const sameText = (value: string, to: Mailbox): boolean => {
