@@ -7,7 +7,6 @@ import { mailUser, startDovecot, type Dovecot } from '../peers/dovecot.ts'
 import { maildirMessages } from '../peers/maildir.ts'
 import { suite } from '../peers/needs.ts'
 import { freePort } from '../peers/port.ts'
-import { startPostfix, type Postfix } from '../peers/postfix.ts'
 import type { Running } from '../peers/posthorn.ts'
 import { pythonReport } from '../peers/python.ts'
 import { makeSite, type Site } from '../peers/site.ts'
@@ -16,42 +15,6 @@ import { teardown } from '../peers/teardown.ts'
 
 const ann = 'ann@example.org'
 const bob = 'bob@sender.test'
-
-suite('LMTP from Postfix into us', ['postfix', 'swaks'], () => {
-  let site: Site
-  let running: Running
-  let postfix: Postfix
-  const undo = teardown()
-  beforeAll(async () => {
-    site = await makeSite({ users: [ann] })
-    undo(() => site.remove())
-    running = await site.start()
-    undo(() => running.stop())
-    postfix = await startPostfix({
-      port: await freePort(),
-      main: {
-        virtual_mailbox_domains: 'example.org',
-        virtual_mailbox_maps: 'static:any',
-        virtual_transport: `lmtp:inet:127.0.0.1:${running.port('lmtp')}`,
-      },
-    })
-    undo(() => postfix.stop())
-  })
-
-  test('each recipient has a reply of its own', async () => {
-    const to = `${ann},nobody@example.org,ann+shop@example.org`
-    expect((await swaks({ port: postfix.port, from: bob, to, subject: 'by-lmtp' })).code).toBe(0)
-    const arrived = await site.arrived(ann, 'body of by-lmtp')
-    expect(arrived).toMatch(/^Return-Path: <bob@sender\.test>\r\nDelivered-To: .*\r\nReceived: from postfix\.test /)
-    expect(arrived).toMatch(/\tby mx\.example\.org \(Posthorn\) with LMTP id \w+[;\r]/)
-    await postfix.logged(/to=<ann@example\.org>.*dsn=2\.\d\.\d, status=sent \(250 2\./)
-    await postfix.logged(/to=<ann\+shop@example\.org>.*dsn=2\.\d\.\d, status=sent \(250 2\./)
-    await postfix.logged(/to=<nobody@example\.org>.*dsn=5\.1\.1, status=bounced.*550 5\.1\.1/)
-    const delivered = site.messages(ann).map(m => /^Delivered-To: (.*)\r$/m.exec(m)?.[1])
-    expect(new Set(delivered)).toEqual(new Set([ann, 'ann+shop@example.org']))
-    expect(delivered).toHaveLength(2)
-  })
-})
 
 suite('LMTP from us into Dovecot', ['dovecot', 'swaks', 'python3'], () => {
   let mail: string

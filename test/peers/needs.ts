@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 import { has } from './command.ts'
+import { isUnpacked } from './enclosure.ts'
 import { hasPostgres } from './postgres.ts'
 
 /**
@@ -9,7 +10,7 @@ import { hasPostgres } from './postgres.ts'
 export const suite = (name: string, programs: readonly string[], body: () => void): void => {
   const missing = programs.filter(p => !has(p))
   // They change to users of their own.
-  if (process.getuid?.() !== 0 && programs.some(p => p === 'postfix' || p === 'dovecot'))
+  if (process.getuid?.() !== 0 && programs.some(p => p === 'postfix' || p === 'dovecot' || isUnpacked(p)))
     missing.push('the rights of root')
   leaveOutWithout(missing, name, body)
 }

@@ -2,21 +2,14 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { run, until } from './command.ts'
-import { maildirMessages } from './maildir.ts'
+import { watch, type MailServer } from './mail-server.ts'
 import { listening } from './port.ts'
 
 /** A Postfix of our own: its configuration, queue and log in a directory that goes with it. */
-export interface Postfix {
+export interface Postfix extends MailServer {
   readonly dir: string
-  readonly port: number
   readonly masterPid: number
-  log(): string
-  /** Wait for a line in the log. */
-  logged(line: RegExp): Promise<void>
-  /** Wait for a message that holds this text in a Maildir under its mail directory. */
-  delivered(maildir: string, text: string): Promise<string>
   flush(): Promise<void>
-  stop(): Promise<void>
 }
 
 const daemons = '/usr/lib/postfix/sbin'
@@ -119,21 +112,11 @@ export const startPostfix = async (o: {
   await listening(o.port)
   const masterPid = Number(readFileSync(at('spool/pid/master.pid'), 'utf8').trim())
   const log = (): string => readFileSync(at('mail.log'), 'utf8')
-  /** What it says of itself belongs to every complaint. */
-  const wait = <T>(what: string, ask: () => T | undefined): Promise<T> =>
-    until(what, ask).catch((error: unknown) => {
-      throw new Error(`${String(error)}; the log of Postfix ends with:\n${log().split('\n').slice(-40).join('\n')}`)
-    })
   return {
     dir,
     port: o.port,
     masterPid,
-    log,
-    logged: async line => void (await wait(`${line} in the log`, () => line.test(log()) || undefined)),
-    delivered: (maildir, text) =>
-      wait(`a message with ${JSON.stringify(text)} in ${maildir}`, () =>
-        maildirMessages(join(at('mail'), maildir)).find(m => m.includes(text)),
-      ),
+    ...watch('Postfix', log, mailbox => join(at('mail'), mailbox)),
     flush: async () => void (await run('/usr/sbin/postqueue', ['-c', at('etc'), '-f'])),
     stop: async () => {
       // `postfix stop` looks once a second whether it may go.

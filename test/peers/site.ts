@@ -5,9 +5,13 @@ import { fileURLToPath } from 'node:url'
 import { run, until, type Ran } from './command.ts'
 import { maildirMessages } from './maildir.ts'
 import { startPosthorn, type Running } from './posthorn.ts'
+import { pythonSubmit, type PythonMail } from './python.ts'
 
 /** The command as it is installed. */
 export const command: string = fileURLToPath(new URL('../../apps/posthorn/bin/posthorn.js', import.meta.url))
+
+/** A message without the server that it goes to. */
+export type Submission = Pick<PythonMail, 'to' | 'message' | 'mailOptions' | 'rcptOptions'>
 
 /** A Posthorn for example.org with a configuration, users and a state directory of its own. */
 export interface Site {
@@ -21,6 +25,8 @@ export interface Site {
   readonly password: string
   start(env?: NodeJS.ProcessEnv): Promise<Running>
   posthorn(...args: readonly string[]): Promise<Ran>
+  /** Submit by Python's smtplib over STARTTLS as one of its users; says who was refused. */
+  submit(running: Running, user: string, mail: Submission): ReturnType<typeof pythonSubmit>
   maildir(mailbox: string): string
   /** The messages that have arrived in a mailbox. */
   messages(mailbox: string): readonly string[]
@@ -71,6 +77,17 @@ export default defineConfig({
     password: secret,
     start: (env = {}) => startPosthorn(['start', '--json', '--config', config, '--state', state], { env }),
     posthorn,
+    submit: (running, user, mail) =>
+      pythonSubmit({
+        port: running.port('submission'),
+        tls: 'starttls',
+        certificate: join(state, 'tls', 'self-signed.crt'),
+        mechanism: 'PLAIN',
+        user,
+        password: secret,
+        from: user,
+        ...mail,
+      }),
     maildir,
     messages,
     arrived: (mailbox, text, timeoutMs) =>

@@ -1,0 +1,59 @@
+import { exim, startExim } from './exim.ts'
+import type { MailServer, MailServerOptions } from './mail-server.ts'
+import { opensmtpd, startOpensmtpd } from './opensmtpd.ts'
+import { startPostfix } from './postfix.ts'
+
+/** A make of mail server that we exchange mail with and compare ourselves to. */
+export interface Make {
+  readonly name: 'Postfix' | 'Exim' | 'OpenSMTPD'
+  /** What must be on the machine. */
+  readonly program: string
+  start(o: MailServerOptions): Promise<MailServer>
+}
+
+const quoted = (text: string): string => text.replaceAll(/[.+]/g, String.raw`\$&`)
+
+const startAsPostfix = ({ relay, ...o }: MailServerOptions): Promise<MailServer> =>
+  startPostfix({
+    port: o.port,
+    files: {
+      mailboxes: o.mailboxes.map(name => `/^${quoted(name)}@${quoted(o.domain)}$/ ${name}/\n`).join(''),
+      ...(relay === undefined
+        ? {}
+        : {
+            transport: `/\\+lmtp@${quoted(relay.domain)}$/ lmtp:inet:127.0.0.1:${relay.lmtp}
+/@${quoted(relay.domain)}$/ smtp:[127.0.0.1]:${relay.smtp}\n`,
+          }),
+      ...(o.certificate === undefined ? {} : { 'cert.pem': o.certificate, 'key.pem': o.key ?? '' }),
+    },
+    main: {
+      myhostname: o.hostname,
+      mynetworks: '',
+      smtpd_relay_restrictions: 'reject_unauth_destination',
+      virtual_mailbox_domains: o.domain,
+      virtual_mailbox_maps: 'regexp:DIR/etc/mailboxes',
+      ...(o.certificate === undefined
+        ? {}
+        : {
+            smtpd_tls_security_level: 'may',
+            smtpd_tls_cert_file: 'DIR/etc/cert.pem',
+            smtpd_tls_key_file: 'DIR/etc/key.pem',
+            smtpd_tls_loglevel: '1',
+          }),
+      ...(relay === undefined
+        ? {}
+        : {
+            relay_domains: relay.domain,
+            transport_maps: 'regexp:DIR/etc/transport',
+            smtp_tls_security_level: 'encrypt',
+            smtp_tls_loglevel: '1',
+          }),
+    },
+  })
+
+/** All of them, with whom everything is tried. */
+export const makes: readonly Make[] = [
+  { name: 'Postfix', program: 'postfix', start: startAsPostfix },
+  { name: 'Exim', program: exim, start: startExim },
+  { name: 'OpenSMTPD', program: opensmtpd, start: startOpensmtpd },
+]

@@ -1,0 +1,66 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { enclose, furnish, mailOwner, peerFile } from './enclosure.ts'
+import { watch, type MailServer, type MailServerOptions } from './mail-server.ts'
+import { listening } from './port.ts'
+
+/** The program, where scripts/install-peers puts it. */
+export const opensmtpd: string = peerFile('opensmtpd', '/usr/sbin/smtpd')
+
+const configuration = (dir: string, o: MailServerOptions): string => {
+  const tls = o.certificate !== undefined
+  const boxes = o.mailboxes.map(name => `"${name}@${o.domain}" = ${mailOwner}`).join(', ')
+  const { relay } = o
+  return `
+${tls ? 'pki here cert "/etc/cert.pem"\npki here key "/etc/key.pem"' : ''}
+listen on 127.0.0.1 port ${o.port} ${tls ? 'tls pki here' : ''} hostname ${o.hostname}
+table boxes { ${boxes} }
+action box maildir "${dir}/mail/%{rcpt.user}" virtual <boxes>
+${
+  relay === undefined
+    ? ''
+    : `table details { "@${relay.domain}" = ${mailOwner} }
+action us relay host "smtp+tls://127.0.0.1:${relay.smtp}" tls no-verify
+action our-lmtp lmtp "127.0.0.1:${relay.lmtp}" rcpt-to virtual <details>
+match from any for rcpt-to regex "[+]lmtp@${relay.domain.replaceAll('.', '[.]')}$" action our-lmtp
+match from any for domain ${relay.domain} action us`
+}
+match from any for domain ${o.domain} action box
+`
+}
+
+/** Start one in an enclosure; it needs root. */
+export const startOpensmtpd = async (o: MailServerOptions): Promise<MailServer> => {
+  const dir = mkdtempSync(join(tmpdir(), 'posthorn-opensmtpd-'))
+  const at = (name: string): string => join(dir, name)
+  furnish(dir, ['opensmtpd', 'opensmtpq'])
+  for (const name of ['var/lib/opensmtpd/empty', 'var/spool', 'run']) mkdirSync(at(name), { recursive: true })
+  cpSync(peerFile('opensmtpd', '/usr/libexec'), at('usr/libexec'), { recursive: true })
+  writeFileSync(at('etc/mailname'), `${o.hostname}\n`)
+  writeFileSync(at('etc/cert.pem'), o.certificate ?? '')
+  writeFileSync(at('etc/key.pem'), o.key ?? '', { mode: 0o600 })
+  writeFileSync(at('etc/smtpd.conf'), configuration(dir, o), { mode: 0o600 })
+  const over = ['etc', 'usr/libexec', 'var/lib', 'var/spool', 'run']
+  const enclosed = enclose({ dir, over, command: [opensmtpd, '-d', '-v'] })
+  const stop = async (): Promise<void> => {
+    await enclosed.stop()
+    rmSync(dir, { recursive: true, force: true })
+  }
+  await Promise.race([
+    listening(o.port),
+    enclosed.ended.then(() => Promise.reject(new Error(`OpenSMTPD did not start: ${enclosed.output()}`))),
+  ]).catch(async (error: unknown) => {
+    await stop()
+    throw error
+  })
+  return {
+    port: o.port,
+    ...watch(
+      'OpenSMTPD',
+      () => enclosed.output(),
+      mailbox => join(at('mail'), mailbox),
+    ),
+    stop,
+  }
+}
