@@ -172,6 +172,12 @@ export interface QueueRow {
   readonly tags: readonly string[]
   readonly last?: Attempt
   readonly why?: string
+  /** What it waits for besides its due time: a pause or a suspension of its site, or its turn with the dispatcher that holds it. */
+  readonly waits?: {
+    readonly why: string
+    /** Wall time in ms; until further notice when absent. */
+    readonly until?: number
+  }
 }
 /** All that is known of one message, also after it has left while its history is kept. */
 export interface QueueEntry {
@@ -231,8 +237,9 @@ export interface Queue {
   /** A fresh id, for a report or for a draft that is begun elsewhere. */
   newId(): QueueId
   /**
-   * Lease due deliveries, fairly over sites, the longest-due site first. `skip` leaves out sites; so does `share`, but for a store that
-   * several nodes share, which need not heed it.
+   * Lease due deliveries, fairly over sites, the longest-due site first. Within a site the smaller priority goes first, but an eighth
+   * of `perSite` is for what has been due longest, so that haste starves nothing. `skip` leaves out sites; so does `share`, but for a
+   * store that several nodes share, which need not heed it.
    */
   claim(o: {
     readonly owner: Owner
@@ -276,7 +283,7 @@ export interface Queue {
    * many deliveries waited; a pause by a dispatcher does not end it. Leases already given run on.
    */
   suspend(what: Suspended, actor: string, o?: { readonly why?: string; readonly dryRun?: boolean }): Promise<number>
-  /** Go on, releasing what was held for that sender; undefined when it was not suspended. Says how many deliveries waited. */
+  /** Go on, releasing what was held for that sender; the time of it counts as time on hold. Undefined when it was not suspended. Says how many deliveries waited. */
   resume(what: Suspended, actor: string, o?: { readonly dryRun?: boolean }): Promise<number | undefined>
   /** All of them, oldest first. */
   suspensions(): Promise<readonly Suspension[]>

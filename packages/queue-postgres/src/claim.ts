@@ -91,23 +91,29 @@ const takeMarks = async ({ sql }: Work, sites: readonly string[]): Promise<void>
   )
 }
 
+/** Of what one claim takes of a site, one part in so many is for what has been due longest, whatever its priority. */
+const partForOldest = 8
+
 /*
  * The marks are gone; now deliveries are leased, then what is left of each site gets one mark again: statement by statement, each
  * with a younger view, so that a delivery whose mark was taken is always seen when the new mark is made. Each priority is a seek
  * of its own, so that deferred mail is not read to find what is due.
  */
 const serve = async (work: Work, sites: readonly string[], o: ClaimOptions): Promise<readonly DeliveryRow[]> => {
+  const most = Math.max(1, Math.floor(o.perSite))
   const rows = await work.sql.query<DeliveryRow>(
-    `with due as materialized (
-       select q.id, row_number() over (partition by s.site order by q.priority, q.due, q.id) as turn
-       from unnest($1::text[]) as s(site) cross join generate_series(-9, 9) as p(priority) cross join lateral (
+    `with found as materialized (
+       select q.id, q.priority, q.due, s.site from unnest($1::text[]) as s(site)
+       cross join generate_series(-9, 9) as p(priority) cross join lateral (
          select d.id, d.priority, d.due from delivery d
          where d.state = 0 and d.site = s.site and d.priority = p.priority and d.due <= $2
-         order by d.due, d.id limit $3 for update of d skip locked) q)
-     update delivery d set state = 1, token = d.token + 1, claims = d.claims + 1, owner = $4, lease_until = $2::bigint + $5::bigint
+         order by d.due, d.id limit $3 for update of d skip locked) q),
+     aged as (select *, row_number() over (partition by site order by due, id) <= $6 as oldest from found),
+     due as (select id, row_number() over (partition by site order by oldest desc, priority, due, id) as turn from aged)
+     update delivery d set state = 1, token = d.token + 1, claims = claims + 1, owner = $4, lease_until = $2::bigint + $5::bigint
      from due where d.id = due.id and due.turn <= $3 and d.state = 0
      returning d.*`,
-    [sites, work.now, Math.max(1, Math.floor(o.perSite)), o.owner, Math.ceil(o.leaseMs)],
+    [sites, work.now, most, o.owner, Math.ceil(o.leaseMs), Math.floor(most / partForOldest)],
     'lease',
   )
   await work.sql.query(

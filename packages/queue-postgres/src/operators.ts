@@ -79,9 +79,20 @@ const insertSuspension = async (
 
 /** Whether it was suspended. */
 const deleteSuspension = async (work: Work, kind: string, name: string): Promise<boolean> => {
-  const rows = await work.sql.query('delete from suspension where kind = $1 and key = $2 returning 1', [kind, name])
-  if (rows.length > 0 && kind === 'site') touch(work, name, work.now)
-  return rows.length > 0
+  const [gone] = await work.sql.query<{ at: number }>(
+    'delete from suspension where kind = $1 and key = $2 returning at',
+    [kind, name],
+  )
+  if (gone !== undefined && kind === 'site') {
+    // What waited was on hold.
+    await work.sql.query(
+      `update delivery d set held_ms = d.held_ms + greatest(0, $2 - greatest($3, m.arrived))
+       from message m where m.id = d.message and d.state = 0 and d.site = $1`,
+      [name, work.now, gone.at],
+    )
+    touch(work, name, work.now)
+  }
+  return gone !== undefined
 }
 
 /** Tell what operators did, after it is on stable storage. */

@@ -34,10 +34,17 @@ export interface Reads {
   suspensions(): Promise<readonly Suspension[]>
 }
 
-type JoinedRow = DeliveryRow & Pick<MessageRow, 'sender_local' | 'sender_domain' | 'size' | 'arrived' | 'tags'>
+type JoinedRow = DeliveryRow &
+  Pick<MessageRow, 'sender_local' | 'sender_domain' | 'size' | 'arrived' | 'tags'> & {
+    readonly paused_until: number | null
+    readonly paused_why: string | null
+    readonly suspended_by: string | null
+  }
 
 const joined = 'from delivery d join message m on m.id = d.message'
-const rowColumns = 'd.*, m.sender_local, m.sender_domain, m.size, m.arrived, m.tags'
+const rowColumns = `d.*, m.sender_local, m.sender_domain, m.size, m.arrived, m.tags,
+  (select until from pause where site = d.site) as paused_until, (select why from pause where site = d.site) as paused_why,
+  (select actor || coalesce(': ' || why, '') from suspension where kind = 'site' and key = d.site) as suspended_by`
 
 const stateOf = (row: Pick<DeliveryRow, 'state' | 'doubt'>): DeliveryState =>
   row.state === 1 ? 'leased' : row.state === 2 ? 'held' : row.doubt ? 'unknown' : 'ready'
@@ -45,8 +52,17 @@ const stateOf = (row: Pick<DeliveryRow, 'state' | 'doubt'>): DeliveryState =>
 const attemptOf = (json: string | null): Attempt | undefined =>
   json === null ? undefined : (JSON.parse(json) as Attempt)
 
-const queueRow = (row: JoinedRow, skew: number): QueueRow => {
+/** `now` is the database's. */
+const waitsOf = (row: JoinedRow, now: number, skew: number): QueueRow['waits'] => {
+  if (row.state !== 0) return undefined
+  if (row.suspended_by !== null) return { why: `its site is suspended by ${row.suspended_by}` }
+  const until = row.paused_until ?? 0
+  return until > now ? { why: row.paused_why ?? '', until: until - skew } : undefined
+}
+
+const queueRow = (row: JoinedRow, now: number, skew: number): QueueRow => {
   const last = attemptOf(row.last)
+  const waits = waitsOf(row, now, skew)
   return {
     id: row.message as QueueId,
     delivery: row.id,
@@ -62,6 +78,7 @@ const queueRow = (row: JoinedRow, skew: number): QueueRow => {
     tags: row.tags ?? [],
     ...(last !== undefined && { last }),
     ...(row.why !== null && { why: row.why }),
+    ...(waits !== undefined && { waits }),
   }
 }
 
@@ -132,7 +149,7 @@ export const createReads = (db: Database, time: Time, now: () => number): Reads 
   return {
     list: async (filter, { after, limit }) => {
       const found = await page(rowColumns, { filter, after: cursor(after), limit })
-      const rows = found.rows.map(row => queueRow(row, time.skew))
+      const rows = found.rows.map(row => queueRow(row, now(), time.skew))
       return { rows, ...(found.after !== undefined && { after: String(found.after) }) }
     },
     keys: async (filter, after, limit) => {
@@ -166,7 +183,7 @@ export const createReads = (db: Database, time: Time, now: () => number): Reads 
         size: row.size,
         arrived: row.arrived - skew,
         ...(row.facts !== null && { facts: row.facts }),
-        queued: waiting.map(w => queueRow(w, skew)),
+        queued: waiting.map(w => queueRow(w, now(), skew)),
         ...(waiting.length > 0 && { message: asNew(row, waiting, skew) }),
         history: [
           { at: row.arrived - skew, event: 'received', detail: [envelope.origin, ...(row.tags ?? [])].join(' ') },

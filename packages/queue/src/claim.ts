@@ -57,25 +57,35 @@ interface Basket {
 }
 
 const claimSite = (work: Work, op: ClaimOp, site: string, basket: Basket): number => {
-  const { s, batch } = work
   let count = 0
-  for (const priority of prioritiesOf(work, site)) {
-    const due = s.dueOfSite.all(site, priority, batch.now, op.perSite - count) as unknown as DeliveryRow[]
-    for (const row of due) {
-      if (basket.room.bytes <= 0) break
-      const to = unlessDamaged(() => recipientOf(row))
-      const into = typeof to === 'string' ? to : (basket.claimed.get(row.message) ?? load(work, row.message, basket))
-      if (typeof to === 'string' || typeof into === 'string') {
-        setAside(work, row, typeof into === 'string' ? into : 'its row is damaged')
-        continue
-      }
-      into.deliveries.push(lease(work, op, row, to))
-      count++
+  for (const row of dueOf(work, site, op.perSite)) {
+    if (basket.room.bytes <= 0) break
+    const to = unlessDamaged(() => recipientOf(row))
+    const into = typeof to === 'string' ? to : (basket.claimed.get(row.message) ?? load(work, row.message, basket))
+    if (typeof to === 'string' || typeof into === 'string') {
+      setAside(work, row, typeof into === 'string' ? into : 'its row is damaged')
+      continue
     }
-    if (count >= op.perSite) break
+    into.deliveries.push(lease(work, op, row, to))
+    count++
   }
   serve(work, site)
   return count
+}
+
+/** Of what one claim takes of a site, one part in so many is for what has been due longest, whatever its priority. */
+const partForOldest = 8
+
+/** What is due of a site: by priority, then by time, with room kept for the longest due. */
+const dueOf = (work: Work, site: string, most: number): readonly DeliveryRow[] => {
+  const { s, batch } = work
+  const due = prioritiesOf(work, site).flatMap(
+    priority => s.dueOfSite.all(site, priority, batch.now, most) as unknown as DeliveryRow[],
+  )
+  if (due.length <= most) return due
+  const oldest = new Set(due.toSorted((a, b) => a.due - b.due).slice(0, Math.floor(most / partForOldest)))
+  let room = most - oldest.size
+  return due.filter(row => oldest.has(row) || room-- > 0)
 }
 
 const serve = (work: Work, site: string): void => {

@@ -198,7 +198,7 @@ export type Query =
       readonly after: number
       readonly limit: number
     }
-  | { readonly ask: 'show'; readonly id: QueueId }
+  | { readonly ask: 'show'; readonly now: number; readonly id: QueueId }
   | { readonly ask: 'suspensions' }
   | { readonly ask: 'open'; readonly id: QueueId }
   | { readonly ask: 'spooled'; readonly ids: readonly QueueId[] }

@@ -50,7 +50,7 @@ export const createOperators = ({ clock, journal, submit, ask, bodyOf }: Operato
     },
     count: async (filter, by) =>
       new Map(await ask({ ask: 'count', now: clock.wall(), filter, ...(by !== undefined && { by }) })),
-    show: id => ask({ ask: 'show', id }),
+    show: id => ask({ ask: 'show', now: clock.wall(), id }),
     open: async id => {
       const found = await ask({ ask: 'open', id })
       return found && bodyOf(id, found)

@@ -27,10 +27,18 @@ export interface Reads {
 
 const rowColumns = `d.id, d.message, d.state, d.doubt, d.site, d.local, d.domain, d.due, d.attempts, d.priority, d.last, d.why,
   m.nonce, m.sender_local, m.sender_domain, m.size, m.arrived, m.tags`
+/** A pause of the site, and its suspension. */
+const waitColumns = `(select not_before from site where name = d.site) as paused_until,
+  (select why from site where name = d.site) as paused_why,
+  (select by || coalesce(': ' || why, '') from suspension where kind = 'site' and name = d.site) as suspended_by`
 const joined = `from delivery d join message m on m.id = d.message`
 
 type JoinedRow = DeliveryRow &
-  Pick<MessageRow, 'nonce' | 'sender_local' | 'sender_domain' | 'size' | 'arrived' | 'tags'>
+  Pick<MessageRow, 'nonce' | 'sender_local' | 'sender_domain' | 'size' | 'arrived' | 'tags'> & {
+    readonly paused_until: number | null
+    readonly paused_why: string | null
+    readonly suspended_by: string | null
+  }
 
 const stateOf = (row: Pick<DeliveryRow, 'state' | 'doubt'>): DeliveryState =>
   row.state === 1 ? 'leased' : row.state === 2 ? 'held' : row.doubt === 1 ? 'unknown' : 'ready'
@@ -47,8 +55,16 @@ const parsed = (json: string | null): unknown => {
   }
 }
 
-const queueRow = (row: JoinedRow): QueueRow => {
+const waitsOf = (row: JoinedRow, now: number): QueueRow['waits'] => {
+  if (row.state !== 0) return undefined
+  if (row.suspended_by !== null) return { why: `its site is suspended by ${row.suspended_by}` }
+  const until = row.paused_until ?? 0
+  return until > now ? { why: row.paused_why ?? '', until } : undefined
+}
+
+const queueRow = (row: JoinedRow, now: number): QueueRow => {
   const last = parsed(row.last) as Attempt | undefined
+  const waits = waitsOf(row, now)
   return {
     id: formatId(row.message, row.nonce),
     delivery: row.id,
@@ -64,6 +80,7 @@ const queueRow = (row: JoinedRow): QueueRow => {
     tags: (parsed(row.tags) as readonly string[] | undefined) ?? [],
     ...(last !== undefined && { last }),
     ...(row.why !== null && { why: row.why }),
+    ...(waits !== undefined && { waits }),
   }
 }
 
@@ -173,11 +190,11 @@ export const createReads = (db: Database): Reads => {
     })
     return [...sums].sort((a, b) => b[1] - a[1])
   }
-  const show = (id: QueueId): QueueEntry | undefined => {
+  const show = (id: QueueId, now: number): QueueEntry | undefined => {
     const row = messageRow(id)
     if (row === undefined) return undefined
     const queued = db.prepare(
-      `select ${rowColumns}, d.wire, d.orcpt, d.notify, d.return_path ${joined} where d.id >= ? and d.id < ? and d.message = ? order by d.id`,
+      `select ${rowColumns}, ${waitColumns}, d.wire, d.orcpt, d.notify, d.return_path ${joined} where d.id >= ? and d.id < ? and d.message = ? order by d.id`,
     )
     const history = db.prepare(`select * from attempt where message = ? order by seq limit 10000`)
     const envelope = envelopeOf(row)
@@ -188,7 +205,7 @@ export const createReads = (db: Database): Reads => {
       size: row.size,
       arrived: row.arrived,
       ...(row.facts !== null && { facts: row.facts }),
-      queued: waiting.map(queueRow),
+      queued: waiting.map(d => queueRow(d, now)),
       ...(waiting.length > 0 && { message: asNew(row, waiting) }),
       history: [
         { at: row.arrived, event: 'received', detail: [envelope.origin, ...tagsOf(row)].join(' ') },
@@ -218,11 +235,12 @@ export const createReads = (db: Database): Reads => {
   return {
     answer: <Q extends Query>(q: Q) => {
       const answers: { readonly [A in Query['ask']]: (q: never) => Answers[A] } = {
-        list: (q: Extract<Query, { readonly ask: 'list' }>) => page(q, rowColumns, queueRow),
+        list: (q: Extract<Query, { readonly ask: 'list' }>) =>
+          page(q, `${rowColumns}, ${waitColumns}`, row => queueRow(row, q.now)),
         count,
         keys,
         suspensions: () => db.prepare(suspensionsSql).all().map(suspensionOf),
-        show: (q: Extract<Query, { readonly ask: 'show' }>) => show(q.id),
+        show: (q: Extract<Query, { readonly ask: 'show' }>) => show(q.id, q.now),
         open: (q: Extract<Query, { readonly ask: 'open' }>) => open(q.id),
         spooled: (q: Extract<Query, { readonly ask: 'spooled' }>) => spooled(q.ids),
       }

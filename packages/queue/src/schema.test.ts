@@ -29,7 +29,7 @@ test('a store of the first release is brought up to date with all that it holds'
   expect(rows).toMatchObject([{ rcpt: 'bob@there.test', attempts: 2, why: 'greylisted', tags: ['vip'] }])
   const id = rows[0]?.id
   if (id === undefined) throw new Error('nothing is listed')
-  expect(reads.answer({ ask: 'show', id })?.history.map(h => h.event)).toEqual(['received', 'deferred'])
+  expect(reads.answer({ ask: 'show', now: 100, id })?.history.map(h => h.event)).toEqual(['received', 'deferred'])
   const claim = { do: 'claim', owner: 'o', sites: 1, perSite: 1, leaseMs: 10, skip: [] } as const
   expect(upToDate.apply({ now: 100, mono: 0, ops: [claim] }, [])).toMatchObject({
     results: [{ ok: [{ key: 1000, deliveries: [{ delivery: 1001, token: 4 }] }] }],

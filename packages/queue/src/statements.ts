@@ -46,7 +46,10 @@ const sql = {
   /** Oldest first. */
   suspensions: `select kind, name, at, by, why from suspension order by at, kind, name`,
   suspend: `insert into suspension(kind, name, at, by, why) values(?, ?, ?, ?, ?) on conflict do nothing`,
-  resume: `delete from suspension where kind = ? and name = ?`,
+  resume: `delete from suspension where kind = ? and name = ? returning at`,
+  /** What waited for a site since then was on hold. */
+  waited: `update delivery set held_ms = held_ms
+    + max(0, ?2 - max(?3, (select arrived from message m where m.id = delivery.message))) where state = 0 and site = ?1`,
   nonce: `select nonce from message where id = ?`,
   pausedSites: `select name, not_before from site where not_before > 0`,
   lastTurn: `select max(turn) as turn from site`,

@@ -49,10 +49,12 @@ export const suspend = (work: Work, { kind, name, actor, why }: SuspendOp): bool
 /** Whether it was suspended. */
 export const resume = (work: Work, { kind, name }: ResumeOp): boolean => {
   const { s, batch, stopped } = work
-  if (s.resume.run(kind, name).changes === 0) return false
+  const since = s.resume.get(kind, name)?.['at'] as number | undefined
+  if (since === undefined) return false
   if (kind === 'sender') stopped.senders.delete(name)
   else {
     stopped.sites.delete(name)
+    s.waited.run(name, batch.now, since)
     pause(work, { do: 'pause', site: name, until: batch.now, why: '' })
   }
   return true

@@ -180,6 +180,10 @@ export const queueChangeCases: readonly ContractCase<QueueUnderTest>[] = [
       same(await t.queue.suspend(what, 'ann', { why: 'migration', dryRun: true }), 1)
       same(await t.queue.suspensions(), [], 'a dry run')
       same(await t.queue.suspend(what, 'ann', { why: 'migration' }), 1)
+      const [waiting] = (
+        await t.queue.list({ and: [{ field: 'rcpt', op: '=', value: 'old@there.test' }] }, { limit: 1 })
+      ).rows
+      same(waiting?.waits, { why: 'its site is suspended by ann: migration' })
       same(await putLeased(t, 'new@there.test', 'alice@here.test'), [], 'what a fresh commit leases')
       await t.queue.pause(what.site, t.wall() + 1000, 'dead')
       await t.queue.pause(what.site, t.wall(), 'it is back')
@@ -195,9 +199,14 @@ export const queueChangeCases: readonly ContractCase<QueueUnderTest>[] = [
         'after another start',
       )
       same(await queue.resume(what, 'ben'), 2)
+      const claims = await claimSample(queue)
       same(
-        (await claimSample(queue)).map(c => c.to.to.wire),
+        claims.map(c => c.to.to.wire),
         ['old@there.test', 'new@there.test'],
+      )
+      holds(
+        claims.every(c => (c.heldMs ?? 0) >= 1e9),
+        'the time of the suspension counts as time on hold',
       )
       same(await queue.suspensions(), [])
       same(await queue.resume(what, 'ben'), undefined)

@@ -90,6 +90,17 @@ export const queueClaimCases: readonly ContractCase<QueueUnderTest>[] = [
     },
   },
   {
+    name: 'within a site haste starves nothing: what has been due longest goes with every claim',
+    run: async t => {
+      await put(t, 'patient@there.test', { priority: 5 })
+      await t.advance(10)
+      for (let i = 0; i < 20; i++) await put(t, `hasty${i}@there.test`, { priority: -5 })
+      const order = rcpts(await claimSample(t.queue, { perSite: 8 }))
+      same(order, [...Array.from({ length: 7 }, (_, i) => `hasty${i}@there.test`), 'patient@there.test'])
+      same(rcpts(await claimSample(t.queue, { perSite: 16 })).length, 13)
+    },
+  },
+  {
     name: 'a site with hundreds of messages does not hide the others',
     run: async t => {
       await Promise.all(Array.from({ length: 300 }, (_, i) => put(t, `u${i}@slow.test`)))
@@ -140,7 +151,12 @@ export const queueClaimCases: readonly ContractCase<QueueUnderTest>[] = [
       same(await draft.commit(sampleMessage(), { owner: sampleOwner, leaseMs: 1000 }), [], 'what a fresh commit leases')
       same(await claimSample(t.queue), [])
       same(await t.queue.nextDue(), t.wall() + 10_000)
+      const { rows } = await t.queue.list({ and: [] }, { limit: 9 })
+      const shown = rows[0] && (await t.queue.show(rows[0].id))?.queued
+      for (const row of [...rows, ...(shown ?? [])])
+        same(row.waits, { why: '4.7.1', until: t.wall() + 10_000 }, 'what an operator sees')
       await t.advance(10_000)
+      same((await t.queue.list({ and: [] }, { limit: 1 })).rows[0]?.waits, undefined)
       same((await claimSample(t.queue)).length, 3)
     },
   },
