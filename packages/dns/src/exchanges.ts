@@ -78,7 +78,7 @@ const shuffled = <T>(list: readonly T[], random: Random): T[] => {
 }
 
 /** One of each family in turn, so that a broken family costs one attempt, not all (RFC 8305 §4). */
-const mixed = (a: readonly string[], b: readonly string[]): string[] =>
+export const mixed = (a: readonly string[], b: readonly string[]): string[] =>
   Array.from({ length: Math.max(a.length, b.length) }, (_, i) => [a[i], b[i]])
     .flat()
     .filter(ip => ip !== undefined)

@@ -1,6 +1,6 @@
 import type { Domain } from '@posthorn/address'
 import type { Outcome, Random, Resolver, Route } from '@posthorn/contracts'
-import { findExchanges } from '@posthorn/dns'
+import { findExchanges, mixed } from '@posthorn/dns'
 import ipaddr from 'ipaddr.js'
 
 /** One address to try. */
@@ -55,8 +55,44 @@ const throughMx = async (domain: string, o: HopsOptions, signal: AbortSignal): P
     const { cause, status } = found
     return { ok: false, outcome: { fate: found.permanent ? 'failed' : 'deferred', phase: 'dns', cause, status } }
   }
-  const hops = found.hosts.flatMap(({ name, addresses }) => addresses.map(ip => ({ host: name, ip, port })))
-  return { ok: true, hops: hops.slice(0, most), secure: found.secure }
+  const taken = shares(found.hosts, most)
+  const hops = found.hosts.flatMap(({ name, addresses }, i) =>
+    addresses.slice(0, taken[i]).map(ip => ({ host: name, ip, port })),
+  )
+  return { ok: true, hops, secure: found.secure }
+}
+
+/**
+ * How many addresses of each host are tried when not all of them are: one of each host before a second of any, so that a first host
+ * with many addresses does not keep us from the others (RFC 5321 §5.1).
+ */
+const shares = (hosts: readonly { readonly addresses: readonly string[] }[], most: number): readonly number[] => {
+  const taken = hosts.map(() => 0)
+  let left = most
+  for (let more = true; more && left > 0;) {
+    more = false
+    for (const [i, { addresses }] of hosts.entries()) {
+      const has = taken[i] ?? 0
+      if (left === 0 || has >= addresses.length) continue
+      taken[i] = has + 1
+      left--
+      more = true
+    }
+  }
+  return taken
+}
+
+/** The names of the hosts that take a domain's mail, best first, itself when it has no MX; none when they cannot be found. */
+export const exchangeNames = async (
+  resolver: Resolver,
+  domain: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> => {
+  if (domain.startsWith('[')) return [domain]
+  const answer = await resolver.mx(domain as Domain, signal)
+  if (!answer.ok) return answer.why === 'nodata' ? [domain] : []
+  const hosts = answer.records.filter(({ exchange }) => exchange !== '')
+  return hosts.toSorted((a, b) => a.preference - b.preference).map(({ exchange }) => exchange)
 }
 
 /** A host that the operator named. What the DNS does not know may stand in the system's own table, so the network looks it up then. */
@@ -68,7 +104,7 @@ const toHost = async (
   const bare: Hops = { ok: true, hops: [{ host, port }], secure: true }
   if (!host.includes('.')) return bare
   const [v6, v4] = await Promise.all([o.resolver.aaaa(host, signal), o.resolver.a(host, signal)])
-  const addresses = [v4, v6].flatMap(answer => (answer.ok ? answer.records : []))
+  const addresses = mixed(v4.ok ? v4.records : [], v6.ok ? v6.records : [])
   if (addresses.length === 0) return bare
   return { ok: true, hops: addresses.slice(0, o.most).map(ip => ({ host, ip, port })), secure: true }
 }
