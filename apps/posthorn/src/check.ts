@@ -1,4 +1,4 @@
-import { preflight } from '@posthorn/stack'
+import { limitTexts, preflight } from '@posthorn/stack'
 import { loadSettings } from './settings.ts'
 import type { StateOptions } from './state-option.ts'
 import { octets, printable, span, terminal } from './terminal.ts'
@@ -53,6 +53,7 @@ export const check = async (o: StateOptions): Promise<void> => {
     'retries',
     `first after ${span(c.retry.first)}, then ever later up to ${span(c.retry.most)}; ${warnings(c.retry.warn)}, returned after ${span(c.retry.expire)}`,
   )
+  for (const [i, text] of limitTexts(c).entries()) say(i === 0 ? 'receivers' : '', text)
   say('plugins', c.plugins.map(p => ('use' in p ? p.use.name : p.name)).join(', ') || 'none')
   for (const [i, problem] of problems.entries()) say(i === 0 ? 'look at' : '', printable(problem))
 }

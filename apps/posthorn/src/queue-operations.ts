@@ -1,4 +1,4 @@
-import type { Journal, NewMessage, Queue, QueueId, SiteKey } from '@posthorn/contracts'
+import type { Journal, NewMessage, Queue, QueueId, QueueRow, SiteKey } from '@posthorn/contracts'
 
 /** What the command asks of a queue: of the one it has opened, or of a running server's over its control socket. */
 export interface QueueOperations extends Pick<
@@ -13,13 +13,28 @@ export interface OperationDeps {
   readonly journal?: Journal
   /** Takes back what its dispatcher holds of a site that was suspended. */
   readonly giveBack?: (site: SiteKey, why: string) => void
+  /** Why a message that its dispatcher holds is not being tried. */
+  readonly whyWaits?: (site: SiteKey, id: QueueId) => string | undefined
 }
 
+/** What is leased but waits for its turn says for what. */
+const withTurns = (rows: readonly QueueRow[], whyWaits: OperationDeps['whyWaits']): readonly QueueRow[] =>
+  rows.map(row => {
+    const why = row.state === 'leased' ? whyWaits?.(row.site, row.id) : undefined
+    return why === undefined ? row : { ...row, waits: { why } }
+  })
+
 /** A queue's operations, as its own process offers them. */
-export const operationsOf = (queue: Queue, { journal, giveBack }: OperationDeps): QueueOperations => ({
-  list: (filter, o) => queue.list(filter, o),
+export const operationsOf = (queue: Queue, { journal, giveBack, whyWaits }: OperationDeps): QueueOperations => ({
+  list: async (filter, o) => {
+    const page = await queue.list(filter, o)
+    return { ...page, rows: withTurns(page.rows, whyWaits) }
+  },
   count: (filter, by) => queue.count(filter, by),
-  show: id => queue.show(id),
+  show: async id => {
+    const entry = await queue.show(id)
+    return entry && { ...entry, queued: withTurns(entry.queued, whyWaits) }
+  },
   open: id => queue.open(id),
   change: (filter, change, actor, o) => queue.change(filter, change, actor, o),
   suspend: async (what, actor, o) => {

@@ -51,15 +51,21 @@ const show = async (id: string, o: StateOptions): Promise<void> => {
 }
 
 const waiting = (out: Terminal, row: QueueRow): void => {
-  const state =
-    row.state === 'ready' || row.state === 'unknown'
-      ? `waits for its next try ${when(row.due)}`
-      : row.state === 'leased'
-        ? 'is being tried now'
-        : row.state
   const why = row.why ?? row.last?.cause
   const tries = `after ${row.attempts} ${row.attempts === 1 ? 'try' : 'tries'}`
-  out.line(printable(`  ${row.rcpt} ${state}, ${tries}, by ${row.site}${why === undefined ? '' : `: ${why}`}`))
+  const because = why === undefined || why === row.waits?.why ? '' : `: ${why}`
+  out.line(printable(`  ${row.rcpt} ${stateText(row)}, ${tries}, by ${row.site}${because}`))
+}
+
+/** What it is doing, or what it waits for and until when. */
+const stateText = ({ state, due, waits, why }: QueueRow): string => {
+  if (waits !== undefined) {
+    const until = waits.until === undefined ? '' : `, next try ${when(Math.max(waits.until, due))}`
+    return `${waits.why.startsWith('waits ') ? waits.why : `waits, since ${waits.why}`}${until}`
+  }
+  if (state === 'leased') return 'is being tried now'
+  if (state === 'held') return state
+  return why?.startsWith('waits ') === true ? `waits, next try ${when(due)}` : `waits for its next try ${when(due)}`
 }
 
 const historyLine = ({ at, event, rcpt, attempt, detail }: HistoryRow): string =>

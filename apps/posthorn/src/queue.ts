@@ -21,7 +21,7 @@ const cells = (row: QueueRow): readonly string[] => [
   row.state === 'ready' ? when(row.due) : row.state === 'leased' ? 'being tried' : '–',
   row.sender === '' ? '<>' : row.sender,
   row.rcpt,
-  row.why ?? row.last?.cause ?? '',
+  row.waits?.why ?? row.why ?? row.last?.cause ?? '',
 ]
 
 const list = async (terms: readonly string[], o: StateOptions & { readonly limit: string }): Promise<void> => {

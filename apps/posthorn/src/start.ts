@@ -31,7 +31,8 @@ export const start = async (o: StartOptions): Promise<void> => {
       const place = socketPlace(state)
       const { queue, journal, dispatcher } = stack
       const giveBack = dispatcher.giveBack.bind(dispatcher)
-      control = await serveControl(place, operationsOf(queue, { journal, giveBack }))
+      const whyWaits = dispatcher.whyWaits.bind(dispatcher)
+      control = await serveControl(place, operationsOf(queue, { journal, giveBack, whyWaits }))
       try {
         writeRunning(state, { pid: process.pid, control: place.path, listeners })
       } catch (error) {

@@ -1,7 +1,10 @@
 import type { Claim, Clock, Journal, Outcome, Queue, Random } from '@posthorn/contracts'
 import type { Ending } from './attempt.ts'
 import type { Concluder } from './concluder.ts'
+import { signOf } from './health.ts'
+import { hintedPause } from './hint.ts'
 import { reasonOf } from './judge.ts'
+import type { Lane } from './lane.ts'
 import type { Settings } from './options.ts'
 import type { Parcel } from './parcel.ts'
 import { expiryOf } from './policy.ts'
@@ -33,14 +36,40 @@ export class Burial {
   }
 
   /** An attempt did not get through. Only mail that has time left asks for a pause. */
-  failed(site: Site, endings: readonly Ending[]): void {
+  failed(lane: Lane, endings: readonly Ending[]): void {
     const now = this.#o.clock.wall()
-    if (endings.some(({ claim }) => now < expiryOf(claim, this.#o.settings.life))) site.young = true
+    if (endings.some(({ claim }) => now < expiryOf(claim, this.#o.settings.life))) lane.health.young = true
   }
 
-  bury(site: Site, failure: Outcome): void {
+  /** Leave a receiver alone, with all sites that lead to it. */
+  bury(lane: Lane, failed: Site, failure: Outcome): void {
     const { clock, random, settings, concluder } = this.#o
     const now = clock.wall()
+    const sites = [...lane.sites].filter(site => site === failed || site.waitingClaims > 0)
+    const back = sites.flatMap(site => this.#withTime(site, now, failure))
+    const { health } = lane
+    if (back.length === 0 && !health.young) return health.rest()
+    const hint = failure.reply && hintedPause(failure.reply)
+    const until = now + siteDelay(settings.life.retry, health.pauses + 1, random, hint)
+    const busy = signOf(failure) === 'busy'
+    const why = `site ${busy ? 'asks for less' : 'does not answer'}: ${reasonOf(failure)}`
+    health.rest({ until, why, failure })
+    concluder.release(back, until, why)
+    for (const site of sites) this.#pause(site, until, why)
+  }
+
+  /** A site has come to a receiver that is left alone. Says whether it has something to try all the same. */
+  join(site: Site): boolean {
+    const { until, why, failure } = site.lane.health
+    if (failure !== undefined)
+      this.#o.concluder.release(this.#withTime(site, this.#o.clock.wall(), failure), until, why)
+    this.#pause(site, until, why)
+    return site.waitingClaims > 0
+  }
+
+  /** Take out what has time left. Of what has none, that is returned which was ever tried; the rest stays, for its one try. */
+  #withTime(site: Site, now: number, failure: Outcome): readonly Held[] {
+    const { concluder, settings } = this.#o
     const back: Held[] = []
     const over: Held[] = []
     this.#sort(site, claim => {
@@ -48,12 +77,16 @@ export class Burial {
       return claim.attempts > 0 ? over : undefined
     })
     concluder.giveUp(over, failure)
-    if (back.length === 0 && !site.young) return site.buried()
-    const until = now + siteDelay(settings.life.retry, site.pauses + 1, random)
-    const why = `site does not answer: ${reasonOf(failure)}`
-    site.buried(until)
-    concluder.release(back, until, why)
-    void this.#pause(site, until, why)
+    return back
+  }
+
+  /** More waits than the rate lets go soon: all but the first `keep` go back until `due`. */
+  ration(site: Site, keep: number, due: number, why: string): void {
+    const back: Held[] = []
+    let kept = 0
+    this.#sort(site, () => (kept++ < keep ? undefined : back))
+    this.#o.concluder.release(back, due, why)
+    this.#pause(site, due, why)
   }
 
   /** Give back all that waits for a site. */
@@ -83,12 +116,11 @@ export class Burial {
     }
   }
 
-  async #pause(site: Site, until: number, why: string): Promise<void> {
-    try {
-      await this.#o.queue.pause(site.key, until, why)
-    } catch (error) {
+  #pause(site: Site, until: number, why: string): void {
+    site.pausedUntil = until
+    this.#o.queue.pause(site.key, until, why).catch((error: unknown) => {
       // The claims were given back with the same due time; only mail that comes in now is tried sooner.
       this.#o.journal.event('error', { where: 'pause', site: site.key, cause: String(error) }, 'error')
-    }
+    })
   }
 }

@@ -2,7 +2,7 @@ import type { Claim, Clock, Journal, Outcome, Queue, Random } from '@posthorn/co
 import type { Announcer } from './announcer.ts'
 import type { Ending } from './attempt.ts'
 import type { Idle } from './idle.ts'
-import { expired, judge, returned } from './judge.ts'
+import { expired, judge, policy, put, returned, waiting } from './judge.ts'
 import type { Judgement, When } from './judge.ts'
 import type { Action } from '@posthorn/dsn'
 import type { Parcel } from './parcel.ts'
@@ -42,7 +42,7 @@ export class Concluder {
 
   /** `stopped`: we broke the attempt off ourselves; what it put off then counts as not tried. */
   conclude(endings: readonly Ending[], when: When, stopped: boolean): void {
-    const released = new Map<string, { due: number; held: Held[] }>()
+    const released = new Map<string, { due: number; why: string; held: Held[] }>()
     const reported = new Map<Action, Judged[]>()
     for (const ending of endings) {
       const judgement = this.#judge(ending, when, stopped)
@@ -50,9 +50,11 @@ export class Concluder {
       if (ending.context !== undefined) judgement.context = ending.context
       if (judgement.fate.to === 'release') {
         const { due, why } = judgement.fate
-        const group = released.get(why)
+        // Those of a policy keep to their own times; what could not be tried comes back together.
+        const key = judgement.outcome === policy ? `${due} ${why}` : why
+        const group = released.get(key)
         const held: Held = judgement.outcome === policy ? ending : { parcel, claim, judgement }
-        if (group === undefined) released.set(why, { due, held: [held] })
+        if (group === undefined) released.set(key, { due, why, held: [held] })
         else group.held.push(held)
       } else if (judgement.report !== undefined) {
         const group = reported.get(judgement.report)
@@ -60,7 +62,7 @@ export class Concluder {
         else group.push({ parcel, judgement })
       } else this.#settle(parcel, judgement)
     }
-    for (const [why, { due, held }] of released) this.release(held, due, why)
+    for (const { due, why, held } of released.values()) this.release(held, due, why)
     for (const [action, group] of reported) this.#report(action, group)
   }
 
@@ -99,7 +101,7 @@ export class Concluder {
   #judge(ending: Ending, when: When, stopped: boolean): Judgement {
     const { life, random } = this.#o
     const { claim } = ending
-    if ('wait' in ending) return put(claim, { to: 'release', due: when.now + ending.wait, why: ending.why })
+    if ('wait' in ending) return waiting(claim, { ms: ending.wait, why: ending.why }, when.now, life)
     if ('outcome' in ending) {
       if (stopped && ending.outcome.fate === 'deferred')
         return put(claim, { to: 'release', due: when.now, why: 'the dispatcher stopped' })
@@ -132,12 +134,3 @@ export class Concluder {
     for (const { parcel } of held) close(parcel)
   }
 }
-
-const policy: Outcome = { fate: 'deferred', phase: 'route', cause: 'policy', notTried: true }
-const put = (claim: Claim, fate: Judgement['fate']): Judgement => ({
-  claim,
-  outcome: policy,
-  fate,
-  event: fate.to === 'held' ? 'delivery.held' : 'delivery.deferred',
-  status: '4.7.0',
-})

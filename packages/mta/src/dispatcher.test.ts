@@ -1,4 +1,5 @@
 import type { Job, Outcome } from '@posthorn/contracts'
+import { pass } from '@posthorn/plugin'
 import { describe, expect, it } from 'vitest'
 import {
   DAY,
@@ -110,6 +111,53 @@ describe('a delivery', () => {
     await s.clock.advance(9 * MINUTE)
     expect(s.mx.at.map(at => (at - (s.mx.at[0] ?? 0)) / MINUTE)).toEqual([0, 5, 8])
     expect(await s.left()).toBe(0)
+  })
+
+  it('comes back when the peer said, within bounds', async () => {
+    const s = await station()
+    const reply = { code: 450, enhanced: '4.7.1', lines: ['greylisted, try again in 90 seconds'] }
+    s.mx.answer = () => (s.mx.jobs.length === 1 ? { ...greylisted, reply } : relayed)
+    await s.post({ 'bob@them.example': 'mx:them.example' })
+    await s.dispatcher.start()
+    await s.clock.advance(5 * MINUTE)
+    expect(s.mx.at.map(at => (at - (s.mx.at[0] ?? 0)) / 1000)).toEqual([0, 90])
+  })
+  it('does not grow older while an operator holds it', async () => {
+    const s = await station()
+    s.mx.answer = () => greylisted
+    const id = await s.post({ 'bob@them.example': 'mx:them.example' })
+    await s.dispatcher.start()
+    await s.clock.advance(HOUR)
+    const filter = { and: [{ field: 'id', op: '=', value: id }] } as const
+    await s.queue.change(filter, { do: 'hold' }, 'ann')
+    await s.clock.advance(6 * DAY)
+    await s.queue.change(filter, { do: 'release' }, 'ann')
+    await s.clock.advance(DAY)
+    expect(await s.left()).toBe(1)
+    await s.clock.advance(4 * DAY)
+    expect(s.events()).toContain('expired bob@them.example')
+  })
+  it('expires when it was tried before and cannot be tried any more', async () => {
+    const s = await station()
+    s.mx.answer = () => (s.mx.jobs.length === 1 ? greylisted : { ...greylisted, phase: 'route', notTried: true })
+    await s.post({ 'bob@them.example': 'mx:them.example' })
+    await s.dispatcher.start()
+    await s.clock.advance(6 * DAY)
+    expect(s.events().at(-2)).toBe('expired bob@them.example')
+    expect(await s.left()).toBe(0)
+  })
+  it('that was tried does not wait for a policy beyond its time', async () => {
+    const patience = { name: 'patience', setup: () => ({ attempt: () => verdict() }) }
+    let verdict = (): typeof pass | { wait: number; why: string } => pass
+    const s = await station({ plugins: [patience] })
+    s.mx.answer = () => greylisted
+    await s.post({ 'bob@them.example': 'mx:them.example' })
+    await s.dispatcher.start()
+    await s.clock.advance(MINUTE)
+    verdict = () => ({ wait: 30 * DAY, why: 'not this month' })
+    await s.clock.advance(6 * DAY)
+    expect(s.events().filter(e => e.startsWith('expired'))).toEqual(['expired bob@them.example'])
+    expect(s.mx.jobs).toHaveLength(1)
   })
 
   it('of unknown end is tried again, since twice is better than never', async () => {
@@ -260,6 +308,30 @@ describe('fairness', () => {
     }
     expect(await s.left()).toBe(10_000)
   })
+  it('100,000 messages for a slow site delay no other, fresh mail nor deferred', { timeout: 60_000 }, async () => {
+    const s = await station()
+    const hundred = Array.from({ length: 100 }, (_, i) => i)
+    for (const i of hundred)
+      for (let j = 0; j < 10; j++) {
+        const to = hundred.map(k => [`u${j * 100 + k}@slow${i}.example`, 'mx:slow.example'] as const)
+        await s.post(Object.fromEntries(to))
+      }
+    s.mx.answer = job => (job.site === 'mx:slow.example' ? s.clock.sleep(600_000).then(() => relayed) : relayed)
+    await s.dispatcher.start()
+    await s.clock.advance(MINUTE)
+    for (let i = 0; i < 50; i++) {
+      const at = s.clock.wall()
+      await s.post({ [`bob@other${i}.example`]: `mx:other${i}.example` })
+      if (s.dispatcher.wants([site(`mx:fresh${i}.example`)]))
+        await s.hand({ [`ann@fresh${i}.example`]: `mx:fresh${i}.example` })
+      await s.clock.advance(0)
+      expect(s.clock.wall()).toBe(at)
+      expect(s.events()).toContain(`relayed bob@other${i}.example`)
+      expect(s.events()).toContain(`relayed ann@fresh${i}.example`)
+      await s.clock.advance(1000)
+    }
+    expect(s.dispatcher.stats().held).toBeLessThan(300)
+  })
   it('gives sites turns when the total is used up', async () => {
     const s = await station({ concurrency: { total: 2, start: 2, perSite: 2 } })
     s.mx.answer = () => s.clock.sleep(1000).then(() => relayed)
@@ -336,7 +408,7 @@ describe('the window', () => {
         },
       }),
     }
-    const s = await station({ plugins: [egress], exchanges: async domain => [`mx.${domain}`] })
+    const s = await station({ plugins: [egress], reach: async domain => ({ mx: [`mx.${domain}`], tls: 'may' }) })
     await s.dispatcher.start()
     for (let i = 0; i < 20; i++) await s.hand({ [`u${i}@a.example`]: 'mx:a.example' })
     await s.clock.advance(0)

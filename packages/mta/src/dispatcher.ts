@@ -1,4 +1,4 @@
-import type { Claim, Handoff, Owner, SiteKey } from '@posthorn/contracts'
+import type { Claim, Handoff, Owner, QueueId, SiteKey } from '@posthorn/contracts'
 import { Announcer } from './announcer.ts'
 import { Attempts } from './attempt.ts'
 import { Claimer } from './claimer.ts'
@@ -6,6 +6,7 @@ import { Concluder } from './concluder.ts'
 import { expansions } from './expansions.ts'
 import { Idle } from './idle.ts'
 import { LeaseKeeper } from './leases.ts'
+import { LimitBook } from './limits.ts'
 import { settingsOf } from './options.ts'
 import type { DispatcherOptions, Settings } from './options.ts'
 import type { Parcel } from './parcel.ts'
@@ -28,6 +29,8 @@ const returnsKey = 'bounce:' as SiteKey
 /** One site as the dispatcher sees it now. */
 export interface SiteStats {
   readonly site: SiteKey
+  /** Sites with the same lane share its window and its pauses. */
+  readonly lane: string
   readonly waiting: number
   readonly running: number
   readonly window: number
@@ -57,6 +60,8 @@ export interface Dispatcher extends Handoff {
   stop(): Promise<void>
   /** Try nothing of that site for `ms`. */
   pause(site: SiteKey, ms: number, why: string): Promise<void>
+  /** Why a message that we hold for a site is not being tried; undefined when it is, or when we do not hold it. */
+  whyWaits(site: SiteKey, id: QueueId): string | undefined
   /** Give back what waits for that site, untried: an operator has suspended it. */
   giveBack(site: SiteKey, why: string): void
   stats(): DispatcherStats
@@ -88,7 +93,11 @@ class QueueDispatcher implements Dispatcher {
     this.#settings = settings
     this.owner = o.owner ?? newOwner(o)
     this.leaseMs = settings.leaseMs
-    this.#sites = new Sites(settings.concurrency)
+    const asksEgress = o.chain.has('egress')
+    this.#sites = new Sites(settings.concurrency, {
+      book: o.limits && new LimitBook(o.limits),
+      asks: ({ route }) => asksEgress || (o.reach !== undefined && route?.via === 'mx'),
+    })
     this.#settler = new Settler({ queue, clock, journal, parallel: parallelSettles })
     const shared = { queue, clock, journal, random, settler: this.#settler, life: settings.life, idle: this.#idle }
     const close = (parcel: Parcel): void => {
@@ -113,7 +122,7 @@ class QueueDispatcher implements Dispatcher {
       concluder: this.#concluder,
       attempts: new Attempts({ chain: o.chain, transports: { expanded: expansions, ...o.transports }, clock, journal }),
       chain: o.chain,
-      ...(o.exchanges === undefined ? undefined : { exchanges: o.exchanges }),
+      ...(o.reach === undefined ? undefined : { reach: o.reach }),
       roomMade: where => this.#roomMade(where),
     })
     this.#claimer = new Claimer({
@@ -155,7 +164,8 @@ class QueueDispatcher implements Dispatcher {
     for (const key of sites) {
       const site = this.#sites.find(key)
       if (site === undefined) continue
-      if (site.waitingClaims >= held / 2 || site.pausedUntil > this.#o.clock.wall()) return false
+      const now = this.#o.clock.wall()
+      if (site.waitingClaims >= held / 2 || site.pausedUntil > now || site.lane.health.isResting(now)) return false
     }
     return true
   }
@@ -170,6 +180,10 @@ class QueueDispatcher implements Dispatcher {
 
   giveBack(key: SiteKey, why: string): void {
     this.#runner.giveBackSite(key, why)
+  }
+
+  whyWaits(key: SiteKey, id: QueueId): string | undefined {
+    return this.#sites.find(key)?.whyWaits(id)
   }
 
   drain(graceMs: number): Promise<void> {
@@ -189,11 +203,12 @@ class QueueDispatcher implements Dispatcher {
   stats(): DispatcherStats {
     const now = this.#o.clock.wall()
     const sites: SiteStats[] = []
-    for (const { key, waitingClaims, running, lane, pausedUntil } of this.#sites.values()) {
+    for (const { key, waitingClaims, running, lane, ...site } of this.#sites.values()) {
+      const pausedUntil = lane.health.isResting(now) ? Math.max(site.pausedUntil, lane.health.until) : site.pausedUntil
       const paused = pausedUntil > now
       if (waitingClaims === 0 && running === 0 && !paused) continue
-      const site = { site: key, waiting: waitingClaims, running, window: lane.window.size }
-      sites.push(paused ? { ...site, pausedUntil } : site)
+      const stats = { site: key, lane: lane.name, waiting: waitingClaims, running, window: lane.window.size }
+      sites.push(paused ? { ...stats, pausedUntil } : stats)
     }
     const { claims: held, bytes } = this.#stock
     return { held, bytes, running: this.#runner.running, settling: this.#settler.backlog, sites }

@@ -1,10 +1,11 @@
 import type { Attempt, Claim, EventName, Fate, Outcome, Random } from '@posthorn/contracts'
 import { isOwed } from './owed.ts'
 import type { Action } from '@posthorn/dsn'
-import { expiryOf } from './policy.ts'
+import { hintedPause } from './hint.ts'
+import { ageOf, expiryOf } from './policy.ts'
 import type { DeliveryContext } from './outward.ts'
 import type { Lifetime } from './policy.ts'
-import { retryDelay } from './schedule.ts'
+import { hintedDelay, retryDelay } from './schedule.ts'
 
 /** What is to be done about one recipient after one attempt. */
 export interface Judgement {
@@ -87,7 +88,10 @@ const failed = (
 
 const postponed = (claim: Claim, outcome: Outcome, when: When, life: Lifetime, random: Random): Judgement => {
   const why = reasonOf(outcome)
-  const age = Math.max(0, when.now - claim.arrived)
+  const age = ageOf(claim, when.now)
+  const expires = expiryOf(claim, life)
+  if (when.now >= expires && isTried(claim, outcome))
+    return expired(claim, { outcome, when: outcome.notTried === true ? undefined : when, life })
   if (outcome.notTried === true) {
     const due = when.now + retryDelay(life.retry, { age: 0, attempts: 1 }, random)
     return {
@@ -99,10 +103,10 @@ const postponed = (claim: Claim, outcome: Outcome, when: When, life: Lifetime, r
       status: statusOf(outcome, '4.0.0'),
     }
   }
-  const expires = expiryOf(claim, life)
-  if (when.now >= expires) return expired(claim, { outcome, when, life })
+  const hint = outcome.reply && hintedPause(outcome.reply)
+  const pause = hintedDelay(life.retry, { age, attempts: claim.attempts + 1, hint }, random)
   // The last attempt is made when the time is up, not a whole pause later.
-  const due = Math.min(when.now + retryDelay(life.retry, { age, attempts: claim.attempts + 1 }, random), expires)
+  const due = Math.min(when.now + pause, expires)
   const unknown = outcome.fate === 'unknown'
   const late = isLate(claim, age, life) && isOwed('delayed', claim, life)
   return {
@@ -120,6 +124,28 @@ const postponed = (claim: Claim, outcome: Outcome, when: When, life: Lifetime, r
 /** Whether its age has passed another of the ages at which the sender is told. */
 const isLate = ({ arrived, warned = arrived }: Claim, age: number, { warnAfterMs }: Lifetime): boolean =>
   warnAfterMs.some(ms => age >= ms && warned < arrived + ms)
+
+/** Nothing is given up that was never tried; what was is, even when it is our own fault that it cannot be tried just now. */
+const isTried = (claim: Claim, outcome: Outcome): boolean => outcome.notTried !== true || claim.attempts > 0
+
+/** What a policy said before anything was tried; nobody is told of it. */
+export const policy: Outcome = { fate: 'deferred', phase: 'route', cause: 'policy', notTried: true }
+
+/** Neither tried nor given up: given back untried, or held. */
+export const put = (claim: Claim, fate: Judgement['fate']): Judgement => ({
+  claim,
+  outcome: policy,
+  fate,
+  event: fate.to === 'held' ? 'delivery.held' : 'delivery.deferred',
+  status: '4.7.0',
+})
+
+/** A policy wants the delivery to wait. What was tried before does not wait beyond its time; what never was waits as long as it is told. */
+export const waiting = (claim: Claim, wait: { ms: number; why: string }, now: number, life: Lifetime): Judgement => {
+  const expires = claim.attempts > 0 ? expiryOf(claim, life) : Infinity
+  if (now >= expires) return expired(claim, { outcome: { ...policy, cause: wait.why }, when: undefined, life })
+  return put(claim, { to: 'release', due: Math.min(now + wait.ms, expires), why: wait.why })
+}
 
 /** Give up on a delivery whose time is up. Without `when` nothing was tried just now; the caller has seen to it that something was before. */
 export const expired = (claim: Claim, end: End): Judgement =>

@@ -1,3 +1,5 @@
+import type { Allowance } from './allowance.ts'
+import { Health } from './health.ts'
 import type { Site } from './site.ts'
 import { Window } from './window.ts'
 
@@ -10,21 +12,21 @@ export interface Pool {
 }
 
 /**
- * What limits attempts towards one place: a window of attempts at once and, if asked for, a rate. Usually one site's; the
- * `egress` hook may name a lane that several sites share.
+ * Everything that leads to one receiver: sites with the same mail exchangers, TLS policy and source share a window, which grows on
+ * success and shrinks on failure, and the pauses of a receiver that does not answer. The `egress` hook may name a lane of its own.
  */
 export class Lane {
   readonly name: string
   /** The window never grows beyond this. */
   readonly most: number
   readonly window: Window
+  readonly health: Health = new Health()
+  readonly sites: Set<Site> = new Set()
   /** Sites that wait for room in it. */
   readonly blocked: Set<Site> = new Set()
   running = 0
-  /** Messages a second; unlimited when undefined. */
-  perSecond: number | undefined
-  /** Monotonic ms before which the rate allows nothing. */
-  nextAt = 0
+  /** The operator's or the `egress` hook's limits; none when undefined. */
+  allowance: Allowance | undefined
 
   constructor(name: string, o: { readonly start: number; readonly most: number }) {
     this.name = name
@@ -34,10 +36,5 @@ export class Lane {
 
   get hasRoom(): boolean {
     return this.running < this.window.size
-  }
-  /** Count `messages` against the rate. Idle time is not saved up: no bursts. */
-  spend(messages: number, now: number): void {
-    if (this.perSecond === undefined) return
-    this.nextAt = Math.max(this.nextAt, now) + (messages * 1000) / this.perSecond
   }
 }

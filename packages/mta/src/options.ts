@@ -2,11 +2,12 @@ import type { Mailbox } from '@posthorn/address'
 import type { Clock, Journal, Owner, QueueId, Queue, Random, Settlement, Transport } from '@posthorn/contracts'
 import type { BuiltReport } from '@posthorn/dsn'
 import type { Chain } from '@posthorn/plugin'
+import type { SiteLimits } from './limits.ts'
 import { defaultLifetime } from './policy.ts'
 import type { Lifetime } from './policy.ts'
 import type { RetryPolicy } from './schedule.ts'
 import { defaultConcurrency } from './sites.ts'
-import type { Concurrency } from './sites.ts'
+import type { Concurrency, Reach } from './sites.ts'
 
 /** A report that is written but not yet stamped, sealed and routed. */
 export interface ReportDraft extends BuiltReport {
@@ -34,8 +35,10 @@ export interface DispatcherOptions {
   /** Ours, in reports. */
   readonly hostname: string
   readonly prepareReport: PrepareReport
-  /** The exchanges of a domain by name, for the `egress` hook; without it the hook sees none. */
-  readonly exchanges?: (domain: string, signal: AbortSignal) => Promise<readonly string[]>
+  /** Where a domain's mail goes: domains that lead to the same place share a lane. Without it each is by itself, and the `egress` hook sees no exchangers. */
+  readonly reach?: (domain: string, signal: AbortSignal) => Promise<Reach>
+  /** What the operator allows towards some receivers; no limits but `concurrency` when absent. */
+  readonly limits?: SiteLimits
   /** Unique to this dispatcher in this process's life; made up when absent. */
   readonly owner?: Owner
   /** No other dispatcher works on this queue, so that leases of any other owner are those of a dead one. True when absent. */

@@ -21,5 +21,12 @@ export const defaultLifetime: Lifetime = {
   warnAfterMs: [4 * 3_600_000],
 }
 
-/** The wall time after which a delivery is given up, once it has been tried. */
-export const expiryOf = (claim: Claim, lifetime: Lifetime): number => claim.expires ?? claim.arrived + lifetime.expireMs
+/**
+ * The wall time after which a delivery is given up, once it has been tried. Holding stops this clock; a time that the message itself
+ * names stands whatever befalls it (RFC 2852: its sender wants to know by then).
+ */
+export const expiryOf = (claim: Claim, lifetime: Lifetime): number =>
+  claim.expires ?? claim.arrived + (claim.heldMs ?? 0) + lifetime.expireMs
+
+/** How long a delivery has been on its way, in ms, without the time for which it was on hold. */
+export const ageOf = (claim: Claim, now: number): number => Math.max(0, now - claim.arrived - (claim.heldMs ?? 0))

@@ -1,16 +1,17 @@
 import type { Clock, Journal, Outcome, Queue, Random, SiteKey } from '@posthorn/contracts'
 import type { Chain } from '@posthorn/plugin'
+import type { Allowance } from './allowance.ts'
 import type { Attempts, Ending } from './attempt.ts'
 import { Burial } from './burial.ts'
 import type { Concluder } from './concluder.ts'
+import { signOf } from './health.ts'
 import type { Idle } from './idle.ts'
 import type { Lane } from './lane.ts'
 import type { Settings } from './options.ts'
 import type { Parcel } from './parcel.ts'
 import type { Settler } from './settler.ts'
-import { isUnreachable } from './site.ts'
 import type { Site } from './site.ts'
-import type { Sites } from './sites.ts'
+import type { Reach, Sites } from './sites.ts'
 import type { Stock } from './stock.ts'
 
 export interface RunnerOptions {
@@ -26,7 +27,7 @@ export interface RunnerOptions {
   readonly attempts: Attempts
   readonly concluder: Concluder
   readonly idle: Idle
-  readonly exchanges?: (domain: string, signal: AbortSignal) => Promise<readonly string[]>
+  readonly reach?: (domain: string, signal: AbortSignal) => Promise<Reach>
   /** Called when a site has little left to do, or something has left: more may be claimed. */
   readonly roomMade: (where: 'site' | 'stock') => void
 }
@@ -35,14 +36,21 @@ export interface RunnerOptions {
 interface Run {
   readonly site: Site
   readonly lane: Lane
+  readonly allowance: Allowance | undefined
   readonly parcels: readonly Parcel[]
   readonly controller: AbortController
   /** Wall and monotonic ms. */
   readonly at: number
   readonly began: number
-  /** The site's, at the start. */
+  /** The lane's, at the start. */
   readonly life: number
 }
+
+/** How long it holds where a site leads and what `egress` said of it, in ms. */
+const shapeLifetime = 60_000
+/** Mail that a rate lets go within this time waits here, in ms; the rest waits in the queue, at most so long before it asks again. */
+const rateHorizon = 60_000
+const longestRation = 3_600_000
 
 /** Starts attempts as lanes and pools have room for them, one site after the other, and learns from how they end. */
 export class Runner {
@@ -148,29 +156,29 @@ export class Runner {
     if (site.waitingClaims === 0 || site.busy) return false
     const { clock } = this.#o
     const now = clock.monotonic()
-    if (this.#asksEgress && now >= site.egressUntil) {
+    if (now >= site.shapedUntil) {
       void this.#o.idle.during(this.#shape(site))
       return false
     }
     const { lane } = site
+    if (lane.health.pauses > 0 && lane.health.isResting(clock.wall()) && !this.#burial.join(site)) return false
     if (!lane.hasRoom) {
       lane.blocked.add(site)
       return false
     }
-    if (lane.perSecond !== undefined && now < lane.nextAt) {
-      this.#wait(site, lane.nextAt - now)
-      return false
-    }
+    const { allowance } = lane
+    if (allowance !== undefined && !this.#isAllowed(site, allowance, now)) return false
     const parcels = this.#takeParcels(site)
-    lane.spend(parcels.length, now)
+    allowance?.spend(parcels.length, now)
     void this.#run({
       site,
       lane,
+      allowance,
       parcels,
       controller: new AbortController(),
       at: clock.wall(),
       began: now,
-      life: site.life,
+      life: lane.health.life,
     })
     return site.waitingClaims > 0
   }
@@ -180,7 +188,7 @@ export class Runner {
     const most = attempts.batches(site) ? settings.batch : 1
     const parcels: Parcel[] = []
     while (parcels.length < most) {
-      const next = site.next(settings.recipients)
+      const next = site.next(site.lane.allowance?.limit.recipients ?? settings.recipients)
       if (next === undefined) break
       if (next.rest !== undefined) stock.keep(next.rest, site)
       next.parcel.begun = true
@@ -195,12 +203,13 @@ export class Runner {
   }
 
   async #run(run: Run): Promise<void> {
-    const { site, lane, parcels, controller } = run
+    const { site, lane, allowance, parcels, controller } = run
     const { idle, clock, attempts, concluder, roomMade } = this.#o
     this.#runs.add(run)
     idle.begin()
     site.running++
     lane.running++
+    if (allowance !== undefined) allowance.running++
     site.pool.running++
     if (this.#stopped.signal.aborted) controller.abort(this.#stopped.signal.reason)
     const endings = await attempts.run(site, parcels, controller.signal)
@@ -215,10 +224,14 @@ export class Runner {
     roomMade('stock')
   }
 
-  #leave({ site, lane }: Run): void {
+  #leave({ site, lane, allowance }: Run): void {
     site.running--
     site.lastUsed = this.#o.clock.monotonic()
     lane.running--
+    if (allowance !== undefined) {
+      allowance.running--
+      this.#wakeWaiting(allowance)
+    }
     site.pool.running--
     if (lane.blocked.size > 0) {
       for (const blocked of lane.blocked) blocked.pool.ready.add(blocked)
@@ -227,25 +240,36 @@ export class Runner {
     this.ready(site)
   }
 
-  #learn({ site, lane, life }: Run, endings: readonly Ending[]): void {
+  #learn({ site, lane: began, life: lifeThen }: Run, endings: readonly Ending[]): void {
+    let [lane, life] = [began, lifeThen]
     let failure: Outcome | undefined
+    let answered = false
     for (const ending of endings) {
       if (!('outcome' in ending)) continue
-      const { outcome } = ending
-      if (outcome.notTried === true || outcome.phase === 'route') continue
-      if (!isUnreachable(outcome)) {
-        site.answered()
-        lane.window.grow()
-        return
-      }
-      failure = outcome
+      const sign = signOf(ending.outcome)
+      if (sign === 'answered') answered = true
+      else if (sign !== undefined) failure = ending.outcome
     }
-    // What began before the site was given up says nothing that was not known then.
-    if (failure === undefined || life !== site.life) return
-    this.#burial.failed(site, endings)
-    const dead = site.unreachable()
+    if (answered) {
+      lane.health.answered()
+      // It is there, and wants less of us.
+      if (failure !== undefined && signOf(failure) === 'busy') lane.window.shrink()
+      else lane.window.grow()
+      return
+    }
+    if (failure === undefined) return
+    // The DNS of one domain says nothing of others that go to the same hosts.
+    if (failure.phase === 'dns' && lane === site.lane && lane.name !== site.key) {
+      this.#o.sites.separate(site)
+      lane = site.lane
+      life = lane.health.life
+    }
+    // What began before the receiver was given up says nothing that was not known then.
+    if (life !== lane.health.life) return
+    this.#burial.failed(lane, endings)
+    const dead = lane.health.failed(lane.window.size)
     lane.window.shrink()
-    if (dead) this.#burial.bury(site, failure)
+    if (dead) this.#burial.bury(lane, site, failure)
   }
 
   /** It neither ended nor obeyed: take back its place. What it sent, nobody knows. */
@@ -263,23 +287,55 @@ export class Runner {
     idle.end()
   }
 
-  #wait(site: Site, ms: number): void {
-    site.busy = true
-    this.#o.clock.after(ms, () => {
-      site.busy = false
-      this.ready(site)
+  /** Whether the operator's limits let one more begin now; if not, the site is woken when they may. */
+  #isAllowed(site: Site, allowance: Allowance, now: number): boolean {
+    const wait = allowance.nextAt - now
+    if (allowance.hasRoom && wait <= 0) return true
+    allowance.waiting.add(site)
+    if (wait <= 0) return false
+    this.#wakeAfter(allowance, wait)
+    const soon = Math.max(1, Math.floor(rateHorizon / allowance.interval / allowance.waiting.size))
+    if (site.waitingClaims > soon) {
+      const turn = wait + soon * allowance.interval * allowance.waiting.size
+      this.#burial.ration(site, soon, this.#o.clock.wall() + Math.min(turn, longestRation), allowance.why)
+    }
+    return false
+  }
+
+  /** One timer for all that wait for a rate. */
+  #wakeAfter(allowance: Allowance, ms: number): void {
+    allowance.cancelTimer ??= this.#o.clock.after(ms, () => {
+      allowance.cancelTimer = undefined
+      this.#wakeWaiting(allowance)
     })
   }
 
+  /** Those that waited longest for the limits may ask again: as many as there is room for, and of a rate one at a time. */
+  #wakeWaiting(allowance: Allowance): void {
+    const wait = allowance.nextAt - this.#o.clock.monotonic()
+    if (wait > 0) return allowance.waiting.size > 0 ? this.#wakeAfter(allowance, wait) : undefined
+    let room = allowance.interval > 0 ? 1 : allowance.room
+    for (const site of allowance.waiting) {
+      if (room-- <= 0) break
+      allowance.waiting.delete(site)
+      this.ready(site)
+    }
+    // Whether that one begins or not, the others have their turn.
+    if (allowance.interval > 0 && allowance.waiting.size > 0) this.#wakeAfter(allowance, allowance.interval)
+  }
+
+  /** Find out where a site leads and what limits it. */
   async #shape(site: Site): Promise<void> {
-    const { chain, clock, exchanges, sites, journal, settings } = this.#o
+    const { chain, clock, sites, journal, settings } = this.#o
     const { signal } = this.#stopped
     site.busy = true
     try {
-      const mx = site.route?.via === 'mx' && exchanges ? await exchanges(site.route.domain, signal) : []
-      const answer = await chain.claim('egress', { site: site.key, mx }, { signal })
-      if (answer !== undefined && 'failed' in answer) throw new Error(`plugin ${answer.plugin} failed in egress`)
-      sites.shape(site, answer, clock.monotonic())
+      const reach = site.route?.via === 'mx' ? await this.#o.reach?.(site.route.domain, signal) : undefined
+      const egress = this.#asksEgress
+        ? await chain.claim('egress', { site: site.key, mx: reach?.mx ?? [] }, { signal })
+        : undefined
+      if (egress !== undefined && 'failed' in egress) throw new Error(`plugin ${egress.plugin} failed in egress`)
+      sites.shape(site, { reach, egress }, clock.monotonic() + shapeLifetime)
     } catch (error) {
       // How much it bears and from where is not known: nothing is sent rather than too much.
       const why = error instanceof Error ? error.message : String(error)

@@ -1,6 +1,6 @@
 import { seededRandom } from '@posthorn/testkit'
 import { describe, expect, it } from 'vitest'
-import { defaultRetry, retryDelay, siteDelay } from './schedule.ts'
+import { defaultRetry, hintedDelay, retryDelay, siteDelay } from './schedule.ts'
 
 const even = { ...defaultRetry, jitter: [1, 1] as const }
 const random = seededRandom(1)
@@ -25,5 +25,28 @@ describe('retryDelay', () => {
   })
   it('grows for a site with its pauses', () => {
     expect([1, 2, 9].map(times => siteDelay(even, times, random) / 1000)).toEqual([300, 600, 4000])
+  })
+})
+
+describe('hintedDelay', () => {
+  const seconds = (o: { hint?: number; attempts?: number; age?: number }): number =>
+    hintedDelay(even, { age: 0, attempts: 1, ...o, hint: o.hint && o.hint * 1000 }, random) / 1000
+
+  it('is what the peer said, longer or shorter than ours', () => {
+    expect([seconds({ hint: 900 }), seconds({ hint: 120 }), seconds({})]).toEqual([900, 120, 300])
+  })
+  it('is never under a minute and never over the longest pause, whatever the peer says', () => {
+    expect([seconds({ hint: 1 }), seconds({ hint: 999_999 })]).toEqual([60, 4000])
+  })
+  it('is shortened five times and no more, so that a peer does not make us come every minute for days', () => {
+    expect([5, 6].map(attempts => seconds({ hint: 120, attempts }))).toEqual([120, 4000])
+    expect(seconds({ hint: 4000, attempts: 9, age: 400_000 })).toBe(4000)
+  })
+  it('is never sooner than the peer said', () => {
+    const delays = Array.from({ length: 500 }, () =>
+      hintedDelay(defaultRetry, { age: 0, attempts: 1, hint: 600_000 }, random),
+    )
+    expect(Math.min(...delays)).toBeGreaterThanOrEqual(600_000)
+    expect(Math.max(...delays)).toBeGreaterThan(660_000)
   })
 })

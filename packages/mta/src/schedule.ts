@@ -25,9 +25,30 @@ export const retryDelay = (policy: RetryPolicy, o: { age: number; attempts: numb
   return jittered(pause, policy, random)
 }
 
-/** The pause of a site that did not answer `times` times running. */
-export const siteDelay = (policy: RetryPolicy, times: number, random: Random): number =>
-  retryDelay(policy, { age: 0, attempts: times }, random)
+/** The shortest pause that a peer's word may lead to, and the attempts after which it may only lengthen one. */
+const shortestHinted = 60_000
+const attemptsShortened = 5
+
+/**
+ * The pause before the next attempt when the peer said how long to wait: what it said, but never longer than the policy's longest,
+ * never under a minute, and sooner than we would have come by ourselves only a few times. Jitter only lengthens it.
+ */
+export const hintedDelay = (
+  policy: RetryPolicy,
+  o: { age: number; attempts: number; hint: number | undefined },
+  random: Random,
+): number => {
+  const usual = retryDelay(policy, o, random)
+  if (o.hint === undefined) return usual
+  const hinted = Math.max(o.hint, Math.min(policy.firstMs, shortestHinted))
+  if (hinted < usual && o.attempts > attemptsShortened) return usual
+  const [, most] = policy.jitter
+  return Math.min(Math.round(hinted * (1 + Math.max(0, most - 1) * random.next())), Math.max(policy.maxMs, usual))
+}
+
+/** The pause of a site that did not answer `times` times running, or that asked for one. */
+export const siteDelay = (policy: RetryPolicy, times: number, random: Random, hint?: number): number =>
+  hintedDelay(policy, { age: 0, attempts: times, hint }, random)
 
 const jittered = (ms: number, policy: RetryPolicy, random: Random): number => {
   const [least, most] = policy.jitter

@@ -1,10 +1,10 @@
 import { parseSite } from '@posthorn/intake'
-import type { Claim, Outcome, Phase, Route, SiteKey } from '@posthorn/contracts'
+import type { Claim, QueueId, Route, SiteKey } from '@posthorn/contracts'
 import type { Lane, Pool } from './lane.ts'
 import { newParcel, parcelKey, splitParcel } from './parcel.ts'
 import type { Parcel } from './parcel.ts'
 
-/** One next hop as this dispatcher knows it: what waits for it here, and whether it has answered lately. */
+/** One next hop as this dispatcher knows it, and what waits for it here. */
 export class Site {
   readonly key: SiteKey
   /** Where its mail goes unless the `route` hook says otherwise; undefined when the key cannot be read. */
@@ -16,30 +16,31 @@ export class Site {
   /** Claims in `waiting`. */
   waitingClaims = 0
   running = 0
-  /** What `egress` said of the connection, and until when (monotonic ms) that holds. */
+  /** What `egress` or the operator said of the connection. */
   egress: { readonly source?: string; readonly messagesPerConnection?: number } | undefined
-  egressUntil = -1
+  /** Monotonic ms until which its lane is known. */
+  shapedUntil = -1
   /** Wall ms until which the queue hands out nothing of it. */
   pausedUntil = 0
-  /** What it may do next is being found out: `egress` is asked, or the rate makes it wait. */
+  /** What it may do next is being found out. */
   busy = false
   lastUsed = 0
-  /** Attempts in a row that did not get through to it. */
-  #failures = 0
-  /** How many of them make it dead: the window at the time of the first. */
-  #cohort = 1
-  /** Pauses in a row. */
-  pauses = 0
-  /** Grows each time it is given up. */
-  life = 0
-  /** Some attempt of the present run of failures was of a message with time left. */
-  young = false
 
   constructor(key: SiteKey, pool: Pool, lane: Lane) {
     this.key = key
     this.route = routeOf(key)
     this.pool = pool
     this.lane = lane
+    lane.sites.add(this)
+  }
+
+  /** What is under way goes on in the lane in which it began. */
+  moveTo(lane: Lane): void {
+    this.lane.blocked.delete(this)
+    this.lane.allowance?.waiting.delete(this)
+    this.lane.sites.delete(this)
+    this.lane = lane
+    lane.sites.add(this)
   }
 
   /** Put a claim with its message's others; says whether that made a new parcel. */
@@ -70,33 +71,21 @@ export class Site {
     return undefined
   }
 
+  /** Why a message that waits here waits; undefined when it does not. */
+  whyWaits(id: QueueId): string | undefined {
+    const parcel = this.waiting.get(id) ?? [...this.waiting.values()].find(({ claims }) => claims[0]?.id === id)
+    if (parcel === undefined) return undefined
+    const { allowance } = this.lane
+    if (allowance?.waiting.has(this) !== true) return 'waits for its turn'
+    return allowance.hasRoom ? allowance.why : allowance.whyNoRoom
+  }
+
   /** Leave only these claims of a waiting parcel. */
   keepOnly(parcel: Parcel, claims: Claim[]): void {
     if (this.waiting.get(parcel.key) !== parcel) return
     this.waitingClaims -= parcel.claims.length - claims.length
     parcel.claims = claims
     if (claims.length === 0) this.waiting.delete(parcel.key)
-  }
-
-  /** The peer was there. */
-  answered(): void {
-    this.#failures = 0
-    this.pauses = 0
-    this.young = false
-  }
-  /** It was not; says whether a whole window's worth of attempts in a row found so (one failed cohort, as Postfix has it). */
-  unreachable(): boolean {
-    if (this.#failures++ === 0) this.#cohort = this.pauses > 0 ? 1 : this.lane.window.size
-    return this.#failures >= this.#cohort
-  }
-  /** Start counting failures anew, since the site is paused for them now or, without `until`, is tried on regardless. */
-  buried(until?: number): void {
-    this.#failures = 0
-    this.young = false
-    this.life++
-    if (until === undefined) return
-    this.pauses++
-    this.pausedUntil = until
   }
 }
 
@@ -111,13 +100,4 @@ const routeOf = (key: SiteKey): Route | undefined => {
   const host = arg.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
   if (colon < 1 || host === '' || !Number.isInteger(port) || port < 1 || port > 65_535) return undefined
   return { via: transport, host, port }
-}
-
-/** Phases before a word can be said about any message. */
-const beforeMail: ReadonlySet<Phase> = new Set(['dns', 'connect', 'banner', 'ehlo', 'tls', 'auth'])
-
-/** The peer could not be reached or would not talk to us at all: no word about a message. */
-export const isUnreachable = ({ fate, phase, reply, notTried }: Outcome): boolean => {
-  if (notTried === true || (fate !== 'deferred' && fate !== 'failed')) return false
-  return reply?.code === 421 || (fate === 'deferred' && beforeMail.has(phase))
 }

@@ -27,6 +27,17 @@ const resolver = zoneResolver({
   'us.example': { mx: [[10, 'mx.us.example']] },
   'mx.us.example': { a: ['192.0.2.25'] },
   'many.example': { a: Array.from({ length: 30 }, (_, i) => `198.51.100.${i + 1}`) },
+  'crowd.example': {
+    mx: [
+      [10, 'many.example'],
+      [20, 'mx1.them.example'],
+      [30, 'mx2.them.example'],
+    ],
+  },
+  'dual.example': {
+    a: ['198.51.100.1', '198.51.100.2', '198.51.100.3'],
+    aaaa: ['2001:db8::1', '2001:db8::2', '2001:db8::3'],
+  },
   'relay.example': { a: ['203.0.113.1'], aaaa: ['2001:db8::1'] },
 })
 
@@ -142,10 +153,26 @@ describe('by MX', () => {
     const mixed = setup(to => (to.ip === '192.0.2.2' ? said('banner', 554) : refusedConnection))
     expect((await mixed.transport.deliver(jobTo(mx('them.example')), signal))[0]?.fate).toBe('deferred')
   })
-  it('tries five addresses and no more', async () => {
+  it('tries ten addresses and no more', async () => {
     const { transport, sent } = setup(() => refusedConnection)
     await transport.deliver(jobTo(mx('many.example')), signal)
-    expect(sent).toHaveLength(5)
+    expect(sent).toHaveLength(10)
+  })
+  it('row 43: comes to the second host although the first has thirty addresses, and keeps the order of the hosts', async () => {
+    const { transport, sent } = setup(() => refusedConnection)
+    await transport.deliver(jobTo(mx('crowd.example')), signal)
+    expect(sent.map(({ to }) => to.host)).toEqual([
+      ...Array.from({ length: 8 }, () => 'many.example'),
+      'mx1.them.example',
+      'mx2.them.example',
+    ])
+  })
+  it('takes IPv6 and IPv4 in turn', async () => {
+    const { transport, hosts } = setup(() => refusedConnection)
+    await transport.deliver(jobTo(mx('dual.example')), signal)
+    const families = hosts().map(ip => (ip.includes(':') ? 6 : 4))
+    expect(families).toHaveLength(6)
+    expect(families.every((family, i) => i === 0 || family !== families[i - 1])).toBe(true)
   })
   it('gives the DNS’s word as the outcome when there is no host', async () => {
     const { transport, sent } = setup(() => relayed)
@@ -177,10 +204,14 @@ describe('by MX', () => {
     await transport.deliver(jobTo(route), signal)
     expect(sent[0]?.to).toBe(sent[1]?.to)
   })
-  it('knows the exchanges of a domain', async () => {
+  it('knows the exchanges of a domain and the TLS policy towards them', async () => {
     const { transport } = setup(() => relayed)
-    expect(await transport.exchanges('them.example', signal)).toEqual(['mx1.them.example', 'mx2.them.example'])
-    expect(await transport.exchanges('nowhere.example', signal)).toEqual([])
+    const reach = async (domain: string) => transport.reach(domain, signal)
+    expect(await reach('them.example')).toEqual({ mx: ['mx1.them.example', 'mx2.them.example'], tls: 'may' })
+    expect((await reach('relay.example')).mx).toEqual(['relay.example'])
+    expect((await reach('[192.0.2.1]')).mx).toEqual(['[192.0.2.1]'])
+    for (const domain of ['nowhere.example', 'null.example', 'broken.example'])
+      expect((await reach(domain)).mx).toEqual([])
   })
 })
 

@@ -1,8 +1,9 @@
 import type { Job, Outcome, Random, Resolver, Route, TlsNeed, Transport } from '@posthorn/contracts'
 import type { Credentials, Mail, SmtpClient, Target } from '@posthorn/smtp-client'
 import { outgoingTls } from '@posthorn/tls-policy'
-import { hopsOf } from './hops.ts'
+import { exchangeNames, hopsOf } from './hops.ts'
 import type { Hop, HopsOptions } from './hops.ts'
+import type { Reach } from './sites.ts'
 import { Tally } from './tally.ts'
 
 export interface SmtpTransportOptions {
@@ -17,7 +18,7 @@ export interface SmtpTransportOptions {
   readonly tls?: (route: Route, names: readonly string[]) => TlsNeed
   /** Of mail exchangers; 25 when absent. */
   readonly port?: number
-  /** Addresses tried in one attempt; 5 when absent, as in Postfix. */
+  /** Addresses tried in one attempt, over all hosts; 10 when absent. */
   readonly addresses?: number
   /** Recipients of one transaction; 100 when absent (RFC 5321 §4.5.3.1.8). */
   readonly recipients?: number
@@ -25,10 +26,10 @@ export interface SmtpTransportOptions {
   readonly allow?: (ip: string) => boolean
 }
 
-/** A transport with what the `egress` hook needs to know of a domain. */
+/** A transport that knows where a domain's mail goes. */
 export interface SmtpTransport extends Transport {
-  /** The names of the hosts that take a domain's mail, best first; none when they cannot be found. */
-  exchanges(domain: string, signal: AbortSignal): Promise<readonly string[]>
+  /** Asks the DNS for one record set; the addresses are looked up at each attempt. Rejects only with the signal's reason. */
+  reach(domain: string, signal: AbortSignal): Promise<Reach>
 }
 
 /** Delivers over the network, by MX or to a host that the route names: one attempt asks one host after the other. */
@@ -38,15 +39,15 @@ export const createSmtpTransport = (o: SmtpTransportOptions): SmtpTransport => {
     self: o.self,
     random: o.random,
     port: o.port ?? 25,
-    most: o.addresses ?? 5,
+    most: o.addresses ?? 10,
     ...(o.allow === undefined ? undefined : { allow: o.allow }),
   }
   const targets: Targets = new WeakMap()
   return {
     deliver: (job, signal) => new Delivery({ options: o, hops, targets }, job).run(signal),
-    exchanges: async (domain, signal) => {
-      const found = await hopsOf({ via: 'mx', domain }, hops, signal)
-      return found.ok ? [...new Set(found.hops.map(hop => hop.host))] : []
+    reach: async (domain, signal) => {
+      const mx = await exchangeNames(o.resolver, domain, signal)
+      return { mx, tls: (o.tls ?? outgoingTls)({ via: 'mx', domain }, mx).level }
     },
   }
 }

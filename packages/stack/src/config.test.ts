@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { defaultLimits } from '@posthorn/smtp-listener'
 import { checkConfig, ConfigError } from './config.ts'
 import { limitsOf } from './limits.ts'
+import { limitTexts, siteLimits } from './site-limits.ts'
 
 const problems = (input: unknown): string => {
   try {
@@ -85,6 +86,40 @@ describe('a configuration', () => {
     expect(check({ url: 'mysql://mail@db.test/mail' })).toContain('queue.postgres.url: is not a URL such as')
     expect(check({ url: 'postgres://db.test/mail', takeover: '1s' })).toContain('queue.postgres.takeover: ')
     expect(problems({ hostname: 'x.test', queue: 'sqlite' })).toContain('queue: ')
+  })
+
+  test('limits receivers by site, domain, exchanger or all that is left', () => {
+    const { sites } = checkConfig({
+      hostname: 'x.test',
+      sites: {
+        'mx:example.org': { connections: 2 },
+        '*.google.com': { rate: '100/min', recipients: 50, perConnection: 20 },
+        '*': { rate: '5/s' },
+      },
+    })
+    expect(sites['*.google.com']?.rate).toEqual({ messages: 100, ms: 60_000 })
+    expect(limitTexts({ sites })).toEqual([
+      'mx:example.org: 2 connections',
+      '*.google.com: 100/min, 50 recipients a message, 20 messages a connection',
+      '*: 5/s',
+    ])
+    expect(siteLimits({ sites })['*.google.com']).toEqual({
+      rate: { messages: 100, ms: 60_000 },
+      recipients: 50,
+      messagesPerConnection: 20,
+    })
+  })
+
+  test('says what is wrong with a limit, and what is allowed', () => {
+    const check = (sites: object): string => problems({ hostname: 'x.test', sites })
+    expect(check({ '*.google.com': { rate: '100 per minute' } })).toContain(
+      'sites.*.google.com.rate: "100 per minute" is not a rate such as "5/s", "100/min" or "2000/h"',
+    )
+    expect(check({ 'a b': { connections: 1 } })).toMatch(/^sites\.a b: .*is not a site such as "mx:example\.org"/)
+    expect(check({ 'x.test': {} })).toContain('sites.x.test: limits nothing: give it connections, rate')
+    expect(check({ 'x.test': { conections: 1 } })).toContain('unknown key; allowed here: connections, rate, recipients')
+    expect(check({ 'x.test': { connections: 0 } })).toContain('sites.x.test.connections: ')
+    expect(check({ 'x.test': { rate: '0/s' } })).toContain('is not a rate such as')
   })
 
   test('refuses credentials for a next hop over anything but a verified connection', () => {

@@ -77,8 +77,13 @@ const show = (value: unknown): string => {
 /** The keys that the schema knows at a path, found by walking it. */
 const allowedKeys = (path: readonly PropertyKey[]): readonly string[] => {
   let at: unknown = schema
-  for (const key of path) at = shapeOf(at)?.[String(key)]
+  for (const key of path) at = shapeOf(at)?.[String(key)] ?? valueTypeOf(at)
   return Object.keys(shapeOf(at) ?? {})
+}
+/** What stands under every key of a record. */
+const valueTypeOf = (type: unknown): unknown => {
+  const def = (type as { def?: { innerType?: unknown; valueType?: unknown } } | undefined)?.def
+  return def?.innerType === undefined ? def?.valueType : valueTypeOf(def.innerType)
 }
 const shapeOf = (type: unknown): Record<string, unknown> | undefined => {
   const def = (

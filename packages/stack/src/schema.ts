@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { parseDomain, parseMailbox } from '@posthorn/address'
 import type { Plugin } from '@posthorn/plugin'
-import { duration, size } from './units.ts'
+import { duration, rate, size } from './units.ts'
 
 const written = z.union([z.string(), z.number()])
 const milliseconds = (text: string | number, at: z.RefinementCtx): number =>
@@ -112,6 +112,32 @@ const nextHop = z.strictObject({
   password: secret.optional(),
   auth: auth.optional(),
 })
+
+/** Whose mail a limit is for: a site, a domain or an exchanger, all below one, or all the rest. */
+const isReceiver = (text: string): boolean => {
+  if (text === '*' || /^(mx|smtp|lmtp|local|trap|[a-z][a-z0-9-]*):\S+$/i.test(text)) return true
+  return parseDomain(text.startsWith('*.') ? text.slice(2) : text) !== undefined
+}
+const siteLimit = z
+  .strictObject({
+    /** At once. */
+    connections: z.int().min(1).max(1000).optional(),
+    /** Messages in a time, evenly spread. */
+    rate: z
+      .string()
+      .transform(
+        (text, at) =>
+          rate(text) ?? fail(at, `${JSON.stringify(text)} is not a rate such as "5/s", "100/min" or "2000/h"`),
+      )
+      .optional(),
+    /** Of one transaction. */
+    recipients: z.int().min(1).max(1000).optional(),
+    /** Messages after which a connection is ended. */
+    perConnection: z.int().min(1).optional(),
+  })
+  .refine(limit => Object.values(limit).some(value => value !== undefined), {
+    error: 'limits nothing: give it connections, rate, recipients or perConnection',
+  })
 
 const isPlugin = (x: unknown): x is Plugin =>
   typeof x === 'object' && x !== null && 'name' in x && 'setup' in x && typeof x.setup === 'function'
@@ -266,6 +292,16 @@ export const schema = z.strictObject({
     .prefault({}),
   /** Deliveries at a time, to one site and in all. */
   concurrency: z.strictObject({ perSite: z.int().min(1).default(20), total: z.int().min(1).default(200) }).prefault({}),
+  /** What is allowed towards some receivers, by site, domain or mail exchanger. */
+  sites: z
+    .record(
+      z.string().refine(isReceiver, {
+        error:
+          'is not a site such as "mx:example.org", a domain or exchanger such as "example.org", "*.example.org" or "*"',
+      }),
+      siteLimit,
+    )
+    .default({}),
   plugins: z.array(pluginEntry).default([]),
   log: z
     .strictObject({

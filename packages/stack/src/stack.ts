@@ -26,6 +26,7 @@ import { Opened } from './opened.ts'
 import { createOutbound, withPluginTransports } from './outbound.ts'
 import { serviceNames, type Config, type ServiceName } from './schema.ts'
 import { servicesOf } from './services.ts'
+import { siteLimits } from './site-limits.ts'
 import { explained, StackError } from './stack-error.ts'
 import { leaseTerms, openStore } from './store.ts'
 
@@ -157,12 +158,13 @@ const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<St
     ...outward,
     transports,
     prepareReport: draft => prepareReport(draft, outward),
-    exchanges: (domain, signal) => outbound.smtp.exchanges(domain, signal),
+    reach: (domain, signal) => outbound.smtp.reach(domain, signal),
     retry: { firstMs: config.retry.first, maxMs: config.retry.most },
     expireMs: config.retry.expire,
     warnAfterMs: config.retry.warn,
     successesPerHour: config.bounces.successesPerHour,
     concurrency: config.concurrency,
+    ...(Object.keys(config.sites).length > 0 && { limits: siteLimits(config) }),
     ...leaseTerms(config),
   })
   const inject = createInject({ ...outward, handoff: dispatcher })

@@ -14,3 +14,21 @@ export const size = (text: string | number): number | undefined => {
   const [, digits, unit] = /^(\d{1,9})([KMG]?)$/.exec(text) ?? []
   return digits === undefined ? undefined : Number(digits) * (sizeUnits[unit ?? ''] ?? 1)
 }
+
+const rateUnits: Readonly<Record<string, number>> = {
+  s: 1000,
+  sec: 1000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  hour: 3_600_000,
+  d: 86_400_000,
+  day: 86_400_000,
+}
+
+/** Messages in a time in ms, of `100/min`, `5/s`, `2000/h` or `10000/day`; undefined when it is none of these. */
+export const rate = (text: string): { readonly messages: number; readonly ms: number } | undefined => {
+  const [, count, unit] = /^([1-9]\d{0,8})\/([a-z]{1,4})$/.exec(text) ?? []
+  const ms = unit === undefined ? undefined : rateUnits[unit]
+  return ms === undefined ? undefined : { messages: Number(count), ms }
+}
