@@ -84,10 +84,13 @@ const demo = async (o: { readonly state?: string; readonly json?: boolean }): Pr
   const directory = kept ?? mkdtempSync(join(tmpdir(), 'posthorn-demo-'))
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   let deferred = (): void => undefined
+  let lastText = ''
   const onEvent = (event: LabEvent): void => {
     const step = stepOf(event)
     if (event.name === 'delivery.deferred') deferred()
-    if (step === undefined) return
+    // The DNS is asked for the receiver and then for its addresses: to somebody who follows the road that is one step.
+    if (step === undefined || (event.name === 'dns.mx' && step[1] === lastText)) return
+    lastText = step[1]
     out.value({ where: event.where, role: step[0], text: step[1] })
     out.line(`  ${event.where.padEnd(14)} ${out.bold(step[0].padEnd(4))} ${printable(step[1])}`)
   }

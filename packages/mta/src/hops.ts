@@ -89,7 +89,7 @@ export const exchangeNames = async (
   signal: AbortSignal,
 ): Promise<readonly string[]> => {
   if (domain.startsWith('[')) return [domain]
-  const answer = await resolver.mx(domain as Domain, signal)
+  const answer = await resolver.mx(domain, signal)
   if (!answer.ok) return answer.why === 'nodata' ? [domain] : []
   const hosts = answer.records.filter(({ exchange }) => exchange !== '')
   return hosts.toSorted((a, b) => a.preference - b.preference).map(({ exchange }) => exchange)
