@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { run, until, type Ran } from '../peers/command.ts'
+import { selfSigned } from '@posthorn/tls-policy'
 import { root, stopCleanly, type Running } from '../peers/posthorn.ts'
 import { command, makeSite, type Site } from '../peers/site.ts'
 
@@ -168,6 +169,28 @@ describe('mail', () => {
     const none = await site.posthorn('mail', 'show', user, '99')
     expect([none.code, none.stderr]).toEqual([1, 'posthorn: there is no message 99\n'])
   })
+})
+
+test('mail for a server with a certificate of the configuration is not sent to one that it signed for itself before', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'posthorn-certificate-'))
+  const [cert, key] = [join(dir, 'mx.crt'), join(dir, 'mx.key')]
+  const pair = await selfSigned({ names: ['mx.example.org'] })
+  writeFileSync(cert, pair.certPem)
+  writeFileSync(key, pair.keyPem, { mode: 0o600 })
+  const other = await makeSite({ users: [user], body: `tls: { cert: '${cert}', key: '${key}' },` })
+  mkdirSync(join(other.state, 'tls'))
+  writeFileSync(other.certificate, (await selfSigned({ names: ['localhost'] })).certPem)
+  const server = await other.start()
+  const args = ['send', '--user', user, '--to', user, '--text', 'x', '--state', other.state]
+  const withTrust = (more: NodeJS.ProcessEnv) =>
+    run(command, args, { env: { POSTHORN_PASSWORD: other.password, ...more } })
+  const unknown = await withTrust({})
+  expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringMatching(/not sent \(.*self-signed certificate/)])
+  expect((await withTrust({ NODE_EXTRA_CA_CERTS: cert })).code).toBe(0)
+  expect((await run(command, [...args, '--ca', cert], { env: { POSTHORN_PASSWORD: other.password } })).code).toBe(0)
+  await stopCleanly(server)
+  other.remove()
+  rmSync(dir, { recursive: true })
 })
 
 describe('the queue', () => {

@@ -73,10 +73,10 @@ const historyLine = ({ at, event, rcpt, attempt, detail }: HistoryRow): string =
     .filter(part => part !== undefined && part !== '')
     .join('  ')
 
-const attemptText = ({ remote, phase, cause, reply, ms, tls }: Attempt): string => {
+const attemptText = ({ remote, phase, cause, reply, ms, tls, tlsPolicy }: Attempt): string => {
   const said = reply === undefined ? '' : `: ${reply.code} ${reply.enhanced ?? ''} ${reply.lines.join(' / ')}`
   const where = remote === undefined ? '' : `at ${remote}, `
-  return `${where}${phase} after ${Math.round(ms)} ms${tls === undefined ? '' : `, ${tls}`}  ${cause}${said}`
+  return `${where}${phase} after ${Math.round(ms)} ms${tls === undefined ? '' : `, ${tls}`}${tlsPolicy === undefined ? '' : ` (${tlsPolicy})`}  ${cause}${said}`
 }
 
 /** `posthorn queue show`. */

@@ -6,6 +6,9 @@ export interface RunningServer {
   readonly pid: number
   /** The control socket. */
   readonly control: string
+  readonly hostname: string
+  /** The file of the certificate that it signed for itself; absent when the configuration names one. */
+  readonly selfSigned?: string
   readonly listeners: Readonly<
     Record<string, { readonly host: string; readonly port: number } | { readonly path: string }>
   >

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { composeMessage, SubmitError, submitMessage, type SubmissionServer } from '@posthorn/mua'
 import { readDevelopmentUser } from './development-user.ts'
 import { Failure } from './failure.ts'
@@ -46,7 +46,10 @@ const login = (o: SendOptions, state: string): { readonly user?: string; readonl
   return { user, password }
 }
 
-/** The server that the options name, or the one that runs on the state directory, whose own certificate is then trusted. */
+/**
+ * The server that the options name, or the one that runs on the state directory: a certificate that it signed for itself is then
+ * trusted, and one of the configuration must bear its host name.
+ */
 const serverOf = (o: SendOptions, state: string): SubmissionServer => {
   const tls = o.implicitTls === true ? 'implicit' : 'starttls'
   const ca = o.ca === undefined ? {} : { ca: readFile('the certificate', o.ca).toString('utf8') }
@@ -55,17 +58,17 @@ const serverOf = (o: SendOptions, state: string): SubmissionServer => {
     if (host === undefined) throw new Failure(`--server takes HOST:PORT, not ${JSON.stringify(o.server)}`, 2)
     return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port), tls, ...ca }
   }
-  const listeners = readRunning(state)?.listeners
-  const place = listeners?.[o.implicitTls === true ? 'submissions' : 'submission']
-  if (place === undefined || 'path' in place)
+  const running = readRunning(state)
+  const place = running?.listeners[o.implicitTls === true ? 'submissions' : 'submission']
+  if (running === undefined || place === undefined || 'path' in place)
     throw new Failure(
       `no server runs on ${state}: start one with "posthorn start", or name one with --server HOST:PORT`,
     )
-  const own = join(state, 'tls', 'self-signed.crt')
+  const { selfSigned, hostname } = running
   const trusted =
-    existsSync(own) && o.ca === undefined
-      ? { ca: readFile('the certificate', own).toString('utf8'), serverName: 'localhost' }
-      : ca
+    selfSigned !== undefined && o.ca === undefined
+      ? { ca: readFile('the certificate', selfSigned).toString('utf8'), serverName: 'localhost' }
+      : { ...ca, serverName: hostname }
   const host = place.host === '0.0.0.0' || place.host === '::' ? '127.0.0.1' : place.host
   return { host, port: place.port, tls, ...trusted }
 }

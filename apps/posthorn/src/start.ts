@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { runStack, type ListenerAddress } from '@posthorn/stack'
 import { prepareDevelopmentUser, type DevelopmentUser } from './development-user.ts'
 import { serveControl, socketPlace, type Control } from './control.ts'
@@ -34,7 +35,9 @@ export const start = async (o: StartOptions): Promise<void> => {
       const whyWaits = dispatcher.whyWaits.bind(dispatcher)
       control = await serveControl(place, operationsOf(queue, { journal, giveBack, whyWaits }))
       try {
-        writeRunning(state, { pid: process.pid, control: place.path, listeners })
+        const { hostname, tls } = settings.config
+        const selfSigned = tls === undefined ? { selfSigned: join(state, 'tls', 'self-signed.crt') } : {}
+        writeRunning(state, { pid: process.pid, control: place.path, hostname, ...selfSigned, listeners })
       } catch (error) {
         // The other commands won't find us, but a full disk must not keep the queue from being emptied.
         stack.journal.event('error', { what: 'run.json', why: String(error) }, 'error')

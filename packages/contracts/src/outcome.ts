@@ -19,5 +19,7 @@ export interface Outcome {
   readonly dsnTakenOver?: boolean
   /** Set when the attempt never reached DNS, a socket or a disk: it does not count as a try. */
   readonly notTried?: boolean
+  /** Why TLS was asked for as it was: `because` of the TLS need, such as `dane`. */
+  readonly tlsPolicy?: string
   readonly tls?: { readonly version: string; readonly cipher: string; readonly authorized: boolean }
 }

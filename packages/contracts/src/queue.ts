@@ -113,7 +113,10 @@ export interface Attempt {
   readonly cause: string
   /** How long it took. */
   readonly ms: number
+  /** Version, cipher, and whether the certificate was as the policy asks. */
   readonly tls?: string
+  /** Who asked for TLS as it was, such as `dane`. */
+  readonly tlsPolicy?: string
 }
 
 export type Fate =

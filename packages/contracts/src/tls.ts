@@ -10,7 +10,8 @@ export interface TlsNeed {
   readonly tlsa?: readonly Tlsa[]
   /** Trust these authorities instead of the system's (PEM). */
   readonly ca?: readonly string[]
-  /** Who asked for it: `opportunistic`, `credentials`, `configuration`, `dane`, `mta-sts`, `requiretls`. */
+  /** Who asked for it: `opportunistic`, `credentials`, `configuration`, `dane`, `mta-sts`, `mta-sts-testing`, `requiretls`,
+   * `tls-required-no`. */
   readonly because: string
 }
 export interface Tlsa {

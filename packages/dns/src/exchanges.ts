@@ -66,7 +66,8 @@ const noMail = permanent('5.4.4', 'the domain has neither MX nor address records
 
 /** An MX of 127.0.0.1 would make us talk to ourselves; private networks may well have their own exchangers. */
 const refusedRanges = new Set(['loopback', 'unspecified', 'broadcast', 'multicast', 'linkLocal'])
-const allowedByDefault = (ip: string): boolean => !refusedRanges.has(ipaddr.process(ip).range())
+/** Whether mail may be sent to an address when nobody says otherwise: not to this machine, its link, or many at once. */
+export const allowedAddress = (ip: string): boolean => !refusedRanges.has(ipaddr.process(ip).range())
 
 const shuffled = <T>(list: readonly T[], random: Random): T[] => {
   const all = [...list]
@@ -103,7 +104,7 @@ interface Rules {
 const rulesOf = (o: ExchangesOptions): Rules => ({
   names: new Set(o.self.names.map(name => name.toLowerCase().replace(/\.$/, ''))),
   addresses: new Set(o.self.addresses.map(ip => plainIp(ip) ?? ip)),
-  allow: o.allow ?? allowedByDefault,
+  allow: o.allow ?? allowedAddress,
   random: o.random,
   limit: o.limit ?? 20,
 })

@@ -29,6 +29,7 @@ export const tellJournal = (journal: Journal, j: Judgement): void => {
       rule: bad?.rule,
       tls: tls === undefined ? undefined : `${tls.version} ${tls.cipher}`,
       tlsVerified: tls?.authorized,
+      tlsPolicy: outcome.tlsPolicy,
       queuedMs: when === undefined ? undefined : when.at - claim.arrived,
       ms: when === undefined ? undefined : Math.round(when.ms),
       next: 'due' in j.fate ? j.fate.due : undefined,

@@ -1,6 +1,7 @@
 import type { Domain } from '@posthorn/address'
 import type { Outcome, Random, Resolver, Route } from '@posthorn/contracts'
 import { findExchanges, mixed } from '@posthorn/dns'
+import type { Exchange } from '@posthorn/dns'
 import ipaddr from 'ipaddr.js'
 
 /** One address to try. */
@@ -11,6 +12,8 @@ export interface Hop {
   readonly port: number
   /** A local socket instead of host and port. */
   readonly path?: string
+  /** Of a domain, and what the DNS vouches for; absent when the operator named the host. */
+  readonly exchange?: Exchange
 }
 /** Where an attempt may go, best first; or why nowhere. */
 export type Hops =
@@ -56,8 +59,8 @@ const throughMx = async (domain: string, o: HopsOptions, signal: AbortSignal): P
     return { ok: false, outcome: { fate: found.permanent ? 'failed' : 'deferred', phase: 'dns', cause, status } }
   }
   const taken = shares(found.hosts, most)
-  const hops = found.hosts.flatMap(({ name, addresses }, i) =>
-    addresses.slice(0, taken[i]).map(ip => ({ host: name, ip, port })),
+  const hops = found.hosts.flatMap((exchange, i) =>
+    exchange.addresses.slice(0, taken[i]).map(ip => ({ host: exchange.name, ip, port, exchange })),
   )
   return { ok: true, hops, secure: found.secure }
 }

@@ -177,5 +177,9 @@ const attemptOf = (outcome: Outcome, when: When): Attempt => ({
   ms: when.ms,
   ...(outcome.remote === undefined ? undefined : { remote: outcome.remote }),
   ...(outcome.reply === undefined ? undefined : { reply: outcome.reply }),
-  ...(outcome.tls === undefined ? undefined : { tls: `${outcome.tls.version} ${outcome.tls.cipher}` }),
+  ...(outcome.tls === undefined ? undefined : { tls: tlsText(outcome.tls) }),
+  ...(outcome.tlsPolicy === undefined ? undefined : { tlsPolicy: outcome.tlsPolicy }),
 })
+
+const tlsText = ({ version, cipher, authorized }: NonNullable<Outcome['tls']>): string =>
+  `${version} ${cipher} ${authorized ? 'verified' : 'unverified'}`

@@ -1,8 +1,9 @@
-import type { Envelope, Job, Outcome, QueueId, Resolver, Route } from '@posthorn/contracts'
+import type { Envelope, Job, Outcome, QueueId, Resolver, Route, TlsNeed } from '@posthorn/contracts'
 import { zoneResolver } from '@posthorn/dns'
 import { bodyOf } from '@posthorn/message'
 import type { Mail, Target } from '@posthorn/smtp-client'
 import { seededRandom } from '@posthorn/testkit'
+import type { HostPolicy, PolicyHost } from '@posthorn/tls-policy'
 import { describe, expect, it } from 'vitest'
 import { mailbox } from '../test/ask.ts'
 import { site } from '../test/station.ts'
@@ -252,6 +253,113 @@ describe('TLS', () => {
     expect(sent).toEqual([])
     expect(await transport.deliver(jobTo(mx('signed.example'), { envelope }), signal)).toEqual([handshake])
     expect(sent.map(({ to, mail }) => [to.tls.level, mail.requireTls])).toEqual([['verify', true]])
+  })
+  describe('under the policy of the domain', () => {
+    const asks = (policy: (host: PolicyHost) => HostPolicy) => {
+      const hosts: PolicyHost[] = []
+      return { hosts, policies: { forHost: (_domain: string, host: PolicyHost) => (hosts.push(host), policy(host)) } }
+    }
+    const need = (level: TlsNeed['level'], because: string, vouched = true) =>
+      asks(({ name }) => ({
+        ok: true,
+        need: { level, names: [name], because },
+        vouched,
+      }))
+    const suppressed: Outcome = {
+      fate: 'deferred',
+      phase: 'tls',
+      cause: 'TLS is required and not offered',
+      status: '4.7.4',
+    }
+    const wish = (value: string): Job => ({
+      ...jobTo(mx('them.example')),
+      body: bodyOf(new TextEncoder().encode(`Subject: x\r\ntls-required:${value}\r\n\r\nTLS-Required: No\r\n`)),
+    })
+
+    it.each([
+      ['dane', 'dane'],
+      ['verify', 'mta-sts'],
+      ['encrypt', 'dane'],
+    ] as const)(
+      'row 25: %s because of %s defers where STARTTLS is stripped, at every host, and never goes in clear',
+      async (level, because) => {
+        const { policies, hosts } = need(level, because)
+        const { transport, sent } = setup(() => suppressed, { policies })
+        expect(await transport.deliver(jobTo(mx('them.example')), signal)).toEqual([suppressed])
+        expect(sent.map(({ to }) => to.tls)).toMatchObject([
+          { level, because, names: ['mx1.them.example'] },
+          { level, because, names: ['mx2.them.example'] },
+        ])
+        expect(hosts[0]).toEqual({ name: 'mx1.them.example', port: 25, named: false, secure: false })
+      },
+    )
+    it('row 25: a message that requires TLS goes where MTA-STS or DANE vouches for the host, verified, and nowhere else', async () => {
+      const job = jobTo(mx('them.example'), { envelope: { requireTls: true } })
+      const vouched = setup(() => suppressed, need('verify', 'mta-sts'))
+      expect(await vouched.transport.deliver(job, signal)).toEqual([suppressed])
+      expect(vouched.sent.map(({ to }) => to.tls.level)).toEqual(['verify', 'verify'])
+      const raised = setup(() => suppressed, need('encrypt', 'dane'))
+      await raised.transport.deliver(job, signal)
+      expect(raised.sent[0]?.to.tls).toMatchObject({ level: 'verify', because: 'requiretls' })
+      const nobody = setup(() => relayed, need('may', 'opportunistic', false))
+      expect(await nobody.transport.deliver(job, signal)).toMatchObject([{ fate: 'failed', status: '5.7.30' }])
+      expect(nobody.sent).toEqual([])
+    })
+    it.each([
+      ['row 45: that the MTA-STS policy does not name', 'tls'],
+      ['row 43: whose TLSA records cannot be had', 'dns'],
+    ] as const)('a host %s is passed over, and that is the outcome when none is left', async (_which, phase) => {
+      const outcome: Outcome = { fate: 'deferred', phase, cause: 'not now', status: '4.7.5' }
+      const { policies } = asks(({ name }) =>
+        name === 'mx1.them.example'
+          ? { ok: false, outcome }
+          : { ok: true, need: { level: 'verify', names: [name], because: 'mta-sts' }, vouched: true },
+      )
+      const { transport, hosts } = setup(() => relayed, { policies })
+      expect(await transport.deliver(jobTo(mx('them.example')), signal)).toEqual([relayed])
+      expect(hosts()).toEqual(['192.0.2.2'])
+      const none = setup(
+        () => relayed,
+        asks(() => ({ ok: false, outcome })),
+      )
+      expect(await none.transport.deliver(jobTo(mx('them.example')), signal)).toEqual([outcome])
+      expect(none.sent).toEqual([])
+    })
+    it('TLS-Required: No sets aside what the recipient asks for (RFC 8689 §5), and not what the operator does', async () => {
+      const levels = async (job: Job, o: ReturnType<typeof asks>) => {
+        const { transport, sent } = setup(() => relayed, o)
+        await transport.deliver(job, signal)
+        return sent.map(({ to }) => `${to.tls.level} because of ${to.tls.because}`)
+      }
+      const refused = asks(() => ({ ok: false, outcome: suppressed }))
+      expect(await levels(wish(' no '), need('dane', 'dane'))).toEqual(['may because of tls-required-no'])
+      expect(await levels(wish('No'), refused)).toEqual(['may because of tls-required-no'])
+      expect(await levels(wish('Yes'), need('dane', 'dane'))).toEqual(['dane because of dane'])
+      expect(await levels(wish('No'), need('verify', 'configuration'))).toEqual(['verify because of configuration'])
+      const both = { ...wish('No'), envelope: { ...wish('No').envelope, requireTls: true } }
+      expect(await levels(both, need('verify', 'mta-sts'))).toEqual(['verify because of mta-sts'])
+    })
+    it('is not asked for a host that the operator named', async () => {
+      const { policies, hosts } = need('dane', 'dane')
+      const { transport, sent } = setup(() => relayed, { policies, authorities: () => ['PEM'] })
+      await transport.deliver(jobTo({ via: 'smtp', host: 'relay.example', port: 587, tls: 'verify' }), signal)
+      expect(hosts).toEqual([])
+      expect(sent[0]?.to.tls).toMatchObject({ level: 'verify', ca: ['PEM'] })
+    })
+    it('that has not changed leaves the target as it is, and one that has makes a new one', async () => {
+      let asked: TlsNeed = { level: 'may', names: ['x'], because: 'opportunistic' }
+      const { transport, sent } = setup(
+        () => relayed,
+        asks(() => ({ ok: true, need: asked, vouched: false })),
+      )
+      const job = jobTo(mx('them.example'))
+      await transport.deliver(job, signal)
+      await transport.deliver(job, signal)
+      asked = { level: 'verify', names: ['x'], because: 'mta-sts' }
+      await transport.deliver(job, signal)
+      expect(sent[1]?.to).toBe(sent[0]?.to)
+      expect(sent[2]?.to.tls).toBe(asked)
+    })
   })
   it('to a next hop with credentials is verified, and without the secret nothing is sent', async () => {
     const route: Route = { via: 'smtp', host: 'relay.example', port: 587, credentials: 'isp' }

@@ -1,10 +1,12 @@
 import type { Job, Outcome, Random, Resolver, Route, TlsNeed, Transport } from '@posthorn/contracts'
 import type { Credentials, Mail, SmtpClient, Target } from '@posthorn/smtp-client'
 import { outgoingTls } from '@posthorn/tls-policy'
+import type { TlsPolicies } from '@posthorn/tls-policy'
 import { exchangeNames, hopsOf } from './hops.ts'
 import type { Hop, HopsOptions } from './hops.ts'
 import type { Reach } from './sites.ts'
 import { Tally } from './tally.ts'
+import { insecureRoute, required, termsOf } from './terms.ts'
 
 export interface SmtpTransportOptions {
   readonly client: Pick<SmtpClient, 'send'>
@@ -14,8 +16,10 @@ export interface SmtpTransportOptions {
   readonly random: Random
   /** The secret behind a credential's name in a route. */
   readonly credentials?: (name: string) => Credentials | undefined
-  /** What TLS towards a hop must achieve; `outgoingTls` when absent. */
-  readonly tls?: (route: Route, names: readonly string[]) => TlsNeed
+  /** Whom to trust (PEM) instead of the system's authorities at a host that a route names. */
+  readonly authorities?: (host: string, port: number) => readonly string[] | undefined
+  /** Of mail exchangers; when absent they are encrypted opportunistically. */
+  readonly policies?: TlsPolicies
   /** Of mail exchangers; 25 when absent. */
   readonly port?: number
   /** Addresses tried in one attempt, over all hosts; 10 when absent. */
@@ -47,17 +51,9 @@ export const createSmtpTransport = (o: SmtpTransportOptions): SmtpTransport => {
     deliver: (job, signal) => new Delivery({ options: o, hops, targets }, job).run(signal),
     reach: async (domain, signal) => {
       const mx = await exchangeNames(o.resolver, domain, signal)
-      return { mx, tls: (o.tls ?? outgoingTls)({ via: 'mx', domain }, mx).level }
+      return { mx, tls: outgoingTls({ via: 'mx', domain }, mx).level }
     },
   }
-}
-
-/** Why a message that asks for REQUIRETLS cannot go (RFC 8689 §4.2.1; RFC 8689 §6 registers X.7.30). */
-const insecureRoute: Outcome = {
-  fate: 'failed',
-  phase: 'route',
-  cause: 'REQUIRETLS: the DNS does not vouch for the mail exchangers',
-  status: '5.7.30',
 }
 
 type Targets = WeakMap<Route, Map<string, Target>>
@@ -83,10 +79,11 @@ class Delivery {
     try {
       const found = await hopsOf(this.#job.route, this.#hops, signal)
       if (!found.ok) return this.#tally.outcomes(found.outcome)
-      if (this.#job.envelope.requireTls && !found.secure) return this.#tally.outcomes(insecureRoute)
+      if (this.#job.envelope.requireTls && !found.secure && this.#o.policies === undefined)
+        return this.#tally.outcomes(insecureRoute)
       for (const hop of found.hops) {
         if (this.#tally.open.length === 0 || signal.aborted || !this.#job.stillOurs()) break
-        await this.#toHop(hop, signal)
+        await this.#toHop(hop, found.secure, signal)
       }
     } catch (error) {
       // The one place of this package's transport where an unknown exception becomes a deferral.
@@ -96,8 +93,17 @@ class Delivery {
   }
 
   /** Send what is open to one address, a hundred recipients at a time. */
-  async #toHop(hop: Hop, signal: AbortSignal): Promise<void> {
-    const target = this.#targetOf(hop)
+  async #toHop(hop: Hop, named: boolean, signal: AbortSignal): Promise<void> {
+    const { policies } = this.#o
+    const { route } = this.#job
+    let need: TlsNeed | undefined
+    if (policies !== undefined && route.via === 'mx' && hop.exchange !== undefined) {
+      const at = { domain: route.domain, exchange: hop.exchange, port: hop.port, named }
+      const terms = await termsOf(this.#job, at, policies, signal)
+      if ('outcome' in terms) return this.#noteAll(this.#tally.open, terms.outcome)
+      need = terms.need
+    }
+    const target = this.#targetOf(hop, need)
     if (target === undefined) return this.#noteAll(this.#tally.open, noCredentials)
     const most = this.#o.recipients ?? 100
     let left = this.#tally.open
@@ -156,30 +162,38 @@ class Delivery {
     }
   }
 
-  /** Undefined when the route names a credential that is not configured. */
-  #targetOf(hop: Hop): Target | undefined {
+  /** Undefined when the route names a credential that is not configured. `need`: what policies ask; without it, what the route does. */
+  #targetOf(hop: Hop, need: TlsNeed | undefined): Target | undefined {
     const { route, egress, envelope } = this.#job
     const named = route.via === 'smtp' || route.via === 'lmtp' ? route : undefined
-    if (named?.credentials !== undefined || egress !== undefined || envelope.requireTls) return this.#newTarget(hop)
+    if (named?.credentials !== undefined || egress !== undefined || envelope.requireTls)
+      return this.#newTarget(hop, need)
     // The client finds its connections sooner by a target that it has seen before.
     const known = this.#targets.get(route) ?? new Map<string, Target>()
     this.#targets.set(route, known)
     const key = hop.path ?? `${hop.ip} ${hop.host}`
-    const target = known.get(key) ?? this.#newTarget(hop)
-    if (target !== undefined && known.size < targetsPerRoute) known.set(key, target)
+    const before = known.get(key)
+    if (before !== undefined && (need === undefined || before.tls === need)) return before
+    const target = this.#newTarget(hop, need)
+    if (target !== undefined && (before !== undefined || known.size < targetsPerRoute)) known.set(key, target)
     return target
   }
 
-  #newTarget(hop: Hop): Target | undefined {
+  #newTarget({ host, ip, port, path }: Hop, asked: TlsNeed | undefined): Target | undefined {
     const { route, egress, envelope } = this.#job
     const named = route.via === 'smtp' || route.via === 'lmtp' ? route : undefined
     const secret = named?.credentials === undefined ? undefined : this.#o.credentials?.(named.credentials)
     if (named?.credentials !== undefined && secret === undefined) return undefined
-    const need = (this.#o.tls ?? outgoingTls)(route, [hop.host])
+    const ca = named === undefined ? undefined : this.#o.authorities?.(host, port)
+    const need = asked ?? outgoingTls(route, [host])
+    const tls = ca === undefined ? need : { ...need, ca }
     return {
       protocol: route.via === 'lmtp' ? 'lmtp' : 'smtp',
-      ...hop,
-      tls: envelope.requireTls ? required(need) : need,
+      host,
+      port,
+      ...(ip === undefined ? undefined : { ip }),
+      ...(path === undefined ? undefined : { path }),
+      tls: envelope.requireTls ? required(tls) : tls,
       ...(named?.implicitTls === undefined ? undefined : { implicitTls: named.implicitTls }),
       ...(secret === undefined ? undefined : { credentials: secret }),
       ...egress,
@@ -189,10 +203,6 @@ class Delivery {
 
 /** Targets remembered for one route; a site's route lives as long as the dispatcher knows the site. */
 const targetsPerRoute = 32
-
-/** RFC 8689 §4.2.1: the certificate must be verified; DANE does that already. */
-const required = (need: TlsNeed): TlsNeed =>
-  need.level === 'verify' || need.level === 'dane' ? need : { ...need, level: 'verify', because: 'requiretls' }
 
 /** Those that the peer would take in a transaction of their own, since it took others in this one (RFC 5321 §4.5.3.1.10: 452, and 552 of old servers). */
 const tooMany = (chunk: readonly number[], outcomes: readonly Outcome[]): ReadonlySet<number> => {

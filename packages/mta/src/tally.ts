@@ -59,8 +59,9 @@ const next: { readonly [P in Phase]: 'always' | 'deferred' | 'host' | 'never' } 
   rcpt: 'host',
   data: 'host',
   dot: 'host',
+  // What the DNS would not say of this one host.
+  dns: 'always',
   route: 'never',
-  dns: 'never',
   local: 'never',
 }
 

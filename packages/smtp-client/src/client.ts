@@ -49,7 +49,7 @@ interface Task {
 }
 
 const sameForAll = ({ mail, to }: Task, trouble: Trouble, remote: string = nameOf(to)): readonly Outcome[] =>
-  mail.recipients.map(() => outcomeOf(trouble, { remote, tls: undefined }))
+  mail.recipients.map(() => outcomeOf(trouble, { remote, tls: undefined, tlsPolicy: to.tls.because }))
 
 /** How many of the first recipients one transaction may have (RFC 9422 §4.2, RFC 9422 §4.3). */
 const recipientsFor = (
@@ -92,7 +92,7 @@ class Client implements SmtpClient {
       requireTls: false,
     }
     const [outcome] = await this.#guarded({ mail, to, signal, probe: true })
-    return outcome ?? outcomeOf(aborted, { remote: nameOf(to), tls: undefined })
+    return outcome ?? outcomeOf(aborted, { remote: nameOf(to), tls: undefined, tlsPolicy: to.tls.because })
   }
   async close(): Promise<void> {
     this.#closed = true
@@ -126,7 +126,9 @@ class Client implements SmtpClient {
     const opened = await openConversation(task.to, { ...this.#o, limits: this.#limits }, task.signal)
     if (!opened.ok) {
       const tls = opened.conversation?.tls
-      return task.mail.recipients.map(() => outcomeOf(opened.trouble, { remote: opened.remote, tls }))
+      return task.mail.recipients.map(() =>
+        outcomeOf(opened.trouble, { remote: opened.remote, tls, tlsPolicy: task.to.tls.because }),
+      )
     }
     return (await this.#over(opened.conversation, task)).outcomes
   }

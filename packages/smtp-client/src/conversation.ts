@@ -19,6 +19,7 @@ export const isLost = (heard: Heard): heard is Lost => 'lost' in heard
  */
 export class Conversation implements WireReader, Peer {
   readonly remote: string
+  readonly tlsPolicy: string
   features: Features = noFeatures
   /** A transaction was begun and not ended: RSET before the next. */
   dirty = false
@@ -34,10 +35,11 @@ export class Conversation implements WireReader, Peer {
   #cancel: (() => void) | undefined
   #listening = false
 
-  constructor(wire: Wire, clock: Clock, remote: string) {
+  constructor(wire: Wire, clock: Clock, o: { readonly remote: string; readonly tlsPolicy: string }) {
     this.#wire = wire
     this.#clock = clock
-    this.remote = remote
+    this.remote = o.remote
+    this.tlsPolicy = o.tlsPolicy
   }
 
   get tls(): TlsFacts | undefined {

@@ -27,6 +27,7 @@ describe('dialling', () => {
         cause,
         status: '4.4.1',
         remote: 'mx.example.org[192.0.2.1]:25',
+        tlsPolicy: 'test',
       })
   })
   test('goes to the address, the source and the path of the target', async () => {

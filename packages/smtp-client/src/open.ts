@@ -141,7 +141,10 @@ const converse = async (
 export const openConversation = async (to: Target, o: OpenContext, signal: AbortSignal): Promise<Opened> => {
   const wire = await dial(to, o, signal)
   if ('phase' in wire) return { ok: false, trouble: wire, remote: nameOf(to) }
-  const conversation = new Conversation(wire, o.clock, nameOf(to, to.ip ?? wire.peer.ip))
+  const conversation = new Conversation(wire, o.clock, {
+    remote: nameOf(to, to.ip ?? wire.peer.ip),
+    tlsPolicy: to.tls.because,
+  })
   const stop = (): void => conversation.lose({ lost: 'aborted', cause: 'given up by us', status: '4.4.2' })
   if (signal.aborted) stop()
   signal.addEventListener('abort', stop, { once: true })

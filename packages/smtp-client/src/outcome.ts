@@ -16,6 +16,8 @@ export interface Trouble {
 export interface Peer {
   readonly remote: string
   readonly tls: TlsFacts | undefined
+  /** Why TLS was asked for as it was. */
+  readonly tlsPolicy: string
 }
 
 /** What a peer said, fit for one line of a log: the first line, bounded, without control characters. */
@@ -27,8 +29,9 @@ export const quote = ({ code, enhanced, lines }: RemoteReply): string =>
 
 export const classOf = (reply: RemoteReply): number => Math.trunc(reply.code / 100)
 
-const peerFacts = ({ remote, tls }: Peer): Pick<Outcome, 'remote' | 'tls'> => ({
+const peerFacts = ({ remote, tls, tlsPolicy }: Peer): Pick<Outcome, 'remote' | 'tls' | 'tlsPolicy'> => ({
   remote,
+  tlsPolicy,
   ...(tls === undefined ? {} : { tls: { version: tls.version, cipher: tls.cipher, authorized: tls.authorized } }),
 })
 

@@ -32,6 +32,7 @@ describe('a message that is taken', () => {
         cause: '250 2.0.0 queued as 7',
         reply: { code: 250, enhanced: '2.0.0', lines: ['queued as 7'] },
         remote: 'mx.example.org[192.0.2.1]:25',
+        tlsPolicy: 'test',
       },
     ])
     expect(peer?.writes).toHaveLength(3)

@@ -32,6 +32,20 @@ describe('a configuration', () => {
     )
   })
 
+  test('says what is allowed of TLS towards others and of the way out', () => {
+    const base = { hostname: 'x.test' }
+    const { outboundTls } = checkConfig({ ...base, outboundTls: { domains: { '*.Example.org': 'verify' } } })
+    expect(outboundTls).toEqual({ dane: true, mtaSts: true, domains: { '*.example.org': 'verify' } })
+    expect(problems({ ...base, outboundTls: { domains: { 'a b': 'verify' } } })).toContain('"*.example.org"')
+    expect(problems({ ...base, outboundTls: { domains: { 'x.test': 'dane' } } })).toContain(
+      '"never"|"may"|"encrypt"|"verify"',
+    )
+    expect(problems({ ...base, egress: { source: { ipv4: '::1' } } })).toContain('egress.source.ipv4')
+    expect(problems({ ...base, egress: { proxy: { socks5: { host: 'h', port: 1080, user: 'u' } } } })).toBe(
+      'egress.proxy.socks5: user and password go together',
+    )
+  })
+
   test('shows every fault in one run, each with what was found', () => {
     const text = problems({ hostname: 'a b', limits: { messageSize: '5 MB' }, trusted: ['1.2.3.4'] })
     expect(text).toContain('hostname: "a b" is not a domain name; found "a b"')

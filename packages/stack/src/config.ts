@@ -111,6 +111,13 @@ const contradictions = (c: Config): readonly ConfigProblem[] => {
         `credentials are sent over a verified connection only: "verify" or nothing; found "${tls}"`,
       )
   }
+  const { proxy } = c.egress
+  if (
+    proxy !== undefined &&
+    'socks5' in proxy &&
+    (proxy.socks5.user === undefined) !== (proxy.socks5.password === undefined)
+  )
+    wrong('egress.proxy.socks5', 'user and password go together')
   for (const alias of Object.keys(c.aliases)) {
     const at = alias.lastIndexOf('@')
     if (at >= 0 && !c.domains.some(d => d === alias.slice(at + 1).toLowerCase()))

@@ -1,4 +1,5 @@
 import type { Clock, Journal, KeyValue, Network, Queue, Random, Resolver } from '@posthorn/contracts'
+import type { FetchPolicy } from '@posthorn/tls-policy'
 
 /** The queue with the key-value store beside it. */
 export type Store = Queue & { keyValue(namespace: string): KeyValue }
@@ -11,6 +12,8 @@ export interface Environment {
   readonly resolver: Resolver
   readonly journal: Journal
   readonly store: Store
+  /** Fetches MTA-STS policies; with a network from outside and without this there are none. */
+  readonly fetchPolicy: FetchPolicy
   /** The port of other people's servers: 25, but in a laboratory. */
   readonly smtpPort: number
   /** Whether an address found in the DNS may be dialled; loopback is not, but in a laboratory. */

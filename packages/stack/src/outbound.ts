@@ -1,15 +1,18 @@
 import { networkInterfaces } from 'node:os'
 import { definePlugin, type Chain, type Plugin } from '@posthorn/plugin'
 import type { Mailbox } from '@posthorn/address'
-import type { Outcome, TlsNeed, Transport } from '@posthorn/contracts'
+import type { Network, Outcome, TlsNeed, Transport } from '@posthorn/contracts'
 import { findExchanges } from '@posthorn/dns'
 import { createMaildirTransport, createTrapTransport, type MaildirTransport } from '@posthorn/mda'
-import { createSmtpTransport, pluginTransport, type SmtpTransport } from '@posthorn/mta'
+import { createSmtpTransport, pluginTransport, type SmtpTransport, type SmtpTransportOptions } from '@posthorn/mta'
 import { createClient, type SmtpClient } from '@posthorn/smtp-client'
+import { systemNetwork } from '@posthorn/system'
 import type { Directories } from './directories.ts'
+import { egressNetwork, hasEgress } from './egress.ts'
 import type { Environment } from './environment.ts'
+import { outgoingPolicies } from './outgoing-policies.ts'
 import type { Config } from './schema.ts'
-import { credentialsOf } from './smarthost-login.ts'
+import { authoritiesOf, credentialsOf } from './smarthost-login.ts'
 import { StackError } from './stack-error.ts'
 
 /** Every way a message can leave the queue. */
@@ -25,6 +28,8 @@ export interface Outbound {
   readonly transports: Readonly<Record<string, Transport>>
   /** Adds what the site key of a smarthost does not say: TLS and credentials. */
   readonly plugins: readonly Plugin[]
+  /** End the connections. */
+  close(): Promise<void>
 }
 
 const credentialName = 'smarthost'
@@ -36,23 +41,38 @@ const ownAddresses = (): readonly string[] =>
 export const createOutbound = (
   config: Config,
   at: Directories,
-  env: Pick<Environment, 'clock' | 'random' | 'network' | 'resolver' | 'journal'> &
-    Partial<Pick<Environment, 'smtpPort' | 'allowAddress'>>,
+  env: Pick<Environment, 'clock' | 'random' | 'resolver' | 'journal' | 'store'> &
+    Partial<Pick<Environment, 'network' | 'fetchPolicy' | 'smtpPort' | 'allowAddress'>>,
 ): Outbound => {
-  const { clock, random, network, resolver, journal } = env
+  const { clock, random, resolver, journal } = env
   const { hostname } = config
   const smarthost = typeof config.outbound === 'object' ? config.outbound.smarthost : undefined
   const login = smarthost === undefined ? undefined : credentialsOf(smarthost, clock)
-  const client = createClient({ network, clock, hostname, journal, random, convert: config.conversion })
-  const smtp = createSmtpTransport({
-    client,
+  const authorities = smarthost === undefined ? undefined : authoritiesOf(smarthost)
+  const clientOver = (network: Network): SmtpClient =>
+    createClient({ network, clock, hostname, journal, random, convert: config.conversion })
+  const client = clientOver(egressNetwork(config.egress, env.network))
+  const common: Omit<SmtpTransportOptions, 'client'> = {
     resolver,
     random,
     self: { names: [hostname], addresses: env.smtpPort === undefined ? ownAddresses() : [] },
     credentials: name => (name === credentialName ? login : undefined),
     ...(env.smtpPort === undefined ? {} : { port: env.smtpPort }),
     ...(env.allowAddress === undefined ? {} : { allow: env.allowAddress }),
+  }
+  const smtp = createSmtpTransport({
+    ...common,
+    client,
+    policies: outgoingPolicies(config, env, env.store),
+    ...(smarthost === undefined || authorities === undefined
+      ? {}
+      : {
+          authorities: (host, port) => (host === smarthost.host && port === smarthost.port ? authorities : undefined),
+        }),
   })
+  // The server behind us is not reached by the way out.
+  const inner = hasEgress(config.egress) ? clientOver(env.network ?? systemNetwork()) : undefined
+  const lmtp = inner === undefined ? smtp : createSmtpTransport({ ...common, client: inner })
   const local = createMaildirTransport({ root: at.mail, clock, random, hostname })
   const trap = createTrapTransport({ path: at.trap, clock, random, hostname })
   return {
@@ -61,8 +81,11 @@ export const createOutbound = (
     local,
     maildirs: [local, trap],
     probe: (rcpt, signal) => probe(rcpt, { client, hop: smarthost, signal, ...env }),
-    transports: { mx: smtp, smtp, lmtp: smtp, local, trap },
+    transports: { mx: smtp, smtp, lmtp, local, trap },
     plugins: smarthost === undefined ? [] : [smarthostRoute(smarthost, login !== undefined)],
+    close: async () => {
+      await Promise.all([client.close(), inner?.close()])
+    },
   }
 }
 

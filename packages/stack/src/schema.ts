@@ -102,10 +102,14 @@ const postgres = z.strictObject({
   connections: z.int().min(2).max(500).default(10),
 })
 
+const tlsLevel = z.enum(['never', 'may', 'encrypt', 'verify'])
+
 const nextHop = z.strictObject({
   host: z.string().min(1),
   port: port.default(25),
-  tls: z.enum(['never', 'may', 'encrypt', 'verify']).optional(),
+  tls: tlsLevel.optional(),
+  /** PEM file of the authorities to trust instead of the system's. */
+  ca: z.string().optional(),
   implicitTls: z.boolean().optional(),
   user: z.string().optional(),
   /** From a file or the environment, so that the configuration can be shown to others. */
@@ -138,6 +142,30 @@ const siteLimit = z
   .refine(limit => Object.values(limit).some(value => value !== undefined), {
     error: 'limits nothing: give it connections, rate, recipients or perConnection',
   })
+
+/** Of another domain, or of all below one. */
+const destination = z.string().transform((text, at) => {
+  const below = text.startsWith('*.')
+  const parsed = parseDomain(below ? text.slice(2) : text)
+  return parsed === undefined || parsed.startsWith('[')
+    ? fail(at, `${JSON.stringify(text)} is neither a domain name nor a pattern such as "*.example.org"`)
+    : `${below ? '*.' : ''}${parsed}`
+})
+
+const proxyPlace = { host: z.string().min(1), port: port.min(1) }
+const egress = z.strictObject({
+  /** Addresses of this machine to send from; the system chooses when absent. */
+  source: z.strictObject({ ipv4: z.ipv4().optional(), ipv6: z.ipv6().optional() }).prefault({}),
+  /** Through which all mail for other people's servers goes. */
+  proxy: z
+    .union([
+      z.strictObject({
+        socks5: z.strictObject({ ...proxyPlace, user: z.string().min(1).optional(), password: secret.optional() }),
+      }),
+      z.strictObject({ haproxy: z.strictObject(proxyPlace) }),
+    ])
+    .optional(),
+})
 
 const isPlugin = (x: unknown): x is Plugin =>
   typeof x === 'object' && x !== null && 'name' in x && 'setup' in x && typeof x.setup === 'function'
@@ -194,6 +222,19 @@ export const schema = z.strictObject({
     .default('maildir'),
   /** Where the other mail goes: out by MX, through a smarthost, or into a trap Maildir that nothing leaves. */
   outbound: z.union([z.enum(['mx', 'trap']), z.strictObject({ smarthost: nextHop })]).default('mx'),
+  /** What TLS towards other people's exchangers must achieve, besides encryption where it is offered. */
+  outboundTls: z
+    .strictObject({
+      /** Look for TLSA records; they count where the resolver vouches for DNSSEC. */
+      dane: z.boolean().default(true),
+      /** Look for the policies that domains publish over HTTPS. */
+      mtaSts: z.boolean().default(true),
+      /** What is known better here than there, by domain. */
+      domains: z.record(destination, tlsLevel).default({}),
+    })
+    .prefault({}),
+  /** The way that mail for other people's servers takes out of this machine. */
+  egress: egress.prefault({}),
   /** Whether 8bit messages are encoded for next hops that take only 7bit; what is not goes back. */
   conversion: z.enum(['unsigned', 'always', 'never']).default('unsigned'),
   /** File of the users, relative to the state directory. Managed by `posthorn user`. */

@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import { manualClock } from '@posthorn/testkit'
-import { credentialsOf, smarthostLogin } from './smarthost-login.ts'
+import { selfSigned } from '@posthorn/tls-policy'
+import { authoritiesOf, credentialsOf, smarthostLogin } from './smarthost-login.ts'
 
 afterEach(() => {
   vi.unstubAllEnvs()
@@ -26,4 +30,22 @@ test('the client gets a password, a source of tokens, or nothing', () => {
   expect(credentialsOf(hop, clock)).toBeUndefined()
   expect(credentialsOf({ ...hop, user: 'u', password: { env: 'PH_R' } }, clock)).toEqual({ user: 'u', password: 'r1' })
   expect(credentialsOf({ ...hop, user: 'u', auth: { oauth2 } }, clock)).toMatchObject({ user: 'u', tokens: {} })
+})
+
+test('the authorities of a smarthost come from a PEM file, and a file without any is refused with its name', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'posthorn-ca-'))
+  try {
+    const [one, two] = [await selfSigned({ names: ['a.test'] }), await selfSigned({ names: ['b.test'] })]
+    const ca = join(directory, 'ca.pem')
+    writeFileSync(ca, `# ours\n${one.certPem}${two.certPem}`)
+    expect(authoritiesOf(hop)).toBeUndefined()
+    expect(authoritiesOf({ ...hop, ca })).toEqual([one.certPem.trim(), two.certPem.trim()])
+    writeFileSync(ca, 'nonsense')
+    expect(() => authoritiesOf({ ...hop, ca })).toThrow(
+      /^outbound\.smarthost\.ca: .*ca\.pem can't be used: it has no cert/,
+    )
+    expect(() => authoritiesOf({ ...hop, ca: join(directory, 'none') })).toThrow(/ENOENT/)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
 })

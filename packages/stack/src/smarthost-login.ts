@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs'
+import { X509Certificate } from 'node:crypto'
 import type { Clock } from '@posthorn/contracts'
 import type { Credentials } from '@posthorn/smtp-client'
+import { ConfigError } from './config.ts'
 import type { NextHop } from './schema.ts'
 import { readSecret } from './secret.ts'
 import { createTokenSource, type OAuth2 } from './token-source.ts'
@@ -33,4 +36,18 @@ export const credentialsOf = (hop: NextHop, clock: Clock): Credentials | undefin
   const login = smarthostLogin(hop)
   if (login === undefined || 'password' in login) return login
   return { user: login.user, tokens: createTokenSource(login.oauth2, clock) }
+}
+
+/** The authorities that vouch for a smarthost (PEM); undefined: those of the system. Throws ConfigError when the file has none. */
+export const authoritiesOf = ({ ca }: NextHop): readonly string[] | undefined => {
+  if (ca === undefined) return undefined
+  try {
+    const found = readFileSync(ca, 'utf8').match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+    if (found.length === 0) throw new Error('it has no certificate in PEM')
+    for (const pem of found) void new X509Certificate(pem)
+    return found
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new ConfigError([{ path: 'outbound.smarthost.ca', message: `${ca} can't be used: ${why}` }])
+  }
 }

@@ -10,7 +10,7 @@ import { openUsers, type Users } from '@posthorn/msa'
 import { createDispatcher, type Dispatcher } from '@posthorn/mta'
 import type { Recipient } from '@posthorn/plugin'
 import { createListener, type Listener } from '@posthorn/smtp-listener'
-import { systemClock, systemNetwork, systemRandom } from '@posthorn/system'
+import { systemClock, systemRandom } from '@posthorn/system'
 import { certificatesOf } from './certificate.ts'
 import { createChains } from './chains.ts'
 import { directories } from './directories.ts'
@@ -137,8 +137,8 @@ const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<St
   const mailboxes = await explained('the mailboxes', () => createMailboxes(mailboxOptions(config, users)))
   const certificates = await explained('the certificate', () => certificatesOf(config, at.tls, env))
   opened.add(() => 'close' in certificates && certificates.close())
-  const outbound = createOutbound(config, at, { ...o, ...env, resolver, network: o.network ?? systemNetwork() })
-  opened.add(() => outbound.client.close())
+  const outbound = createOutbound(config, at, { ...o, ...env, resolver, store })
+  opened.add(() => outbound.close())
 
   const ending = new AbortController()
   let injector: Injector | undefined
