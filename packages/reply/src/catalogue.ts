@@ -134,6 +134,10 @@ export const noValidRecipientsInLmtp: Reject = reject(503, '5.5.1', 'No valid re
 export const noSuchMailbox: Reject = reject(550, '5.1.1', 'No such mailbox')
 /** We neither hold that domain nor may this client send elsewhere. RFC 5321 §3.6.2, RFC 3463 §3.8 (X.7.1) */
 export const relayDenied: Reject = reject(550, '5.7.1', 'Relaying denied')
+/** Mail from the null sender that nothing of ours can have brought about. RFC 3463 §3.8 (X.7.1) */
+export const bounceNotOurs: Reject = reject(550, '5.7.1', 'No mail of ours had that return path')
+/** The same, of mail so old that nobody should still report on it. RFC 3463 §3.8 (X.7.1) */
+export const bounceTooLate: Reject = reject(550, '5.7.1', 'That return path has expired')
 /** The authenticated user may not use that sender address. RFC 6409 §6.1, RFC 3463 §3.8 (X.7.1) */
 export const senderNotYours: Reject = reject(553, '5.7.1', 'Sender address is not yours to use')
 /** An address in From or Sender is not the authenticated user's. RFC 6409 §6.1, RFC 3463 §3.8 (X.7.1) */

@@ -63,6 +63,8 @@ export {
   noValidRecipientsInLmtp,
   noSuchMailbox,
   relayDenied,
+  bounceNotOurs,
+  bounceTooLate,
   senderNotYours,
   fromNotYours,
   oneFromRequired,

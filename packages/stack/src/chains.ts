@@ -27,6 +27,8 @@ export interface ChainParts {
   readonly mailboxes: Mailboxes & { readonly plugin: Plugin }
   /** Of the ways out. */
   readonly routes: readonly Plugin[]
+  /** Those that know our return paths. */
+  readonly bounces: readonly Plugin[]
   readonly host: (plugin: string) => Host
 }
 
@@ -59,7 +61,7 @@ export const createChains = async (config: Config, parts: ChainParts): Promise<C
     isMailbox: to => isExactly(to, mailboxes.find(to)),
   })
   const loops = loopGuard({ hostname, maxHops: config.limits.hops })
-  const resolve = [...backend, mailboxes.plugin]
+  const resolve = [...parts.bounces.map(once), ...backend, mailboxes.plugin]
 
   const make = (plugins: readonly (Plugin | Entry)[]): Promise<Chain> =>
     createChain(plugins, {

@@ -94,6 +94,19 @@ const shapeOf = (type: unknown): Record<string, unknown> | undefined => {
   return def?.options?.map(shapeOf).find(s => s !== undefined)
 }
 
+const aboutBounces = ({ bounces, queue, retry }: Config): readonly ConfigProblem[] => {
+  if (bounces.reversePath === 'plain')
+    return bounces.domain === undefined
+      ? []
+      : [{ path: 'bounces.domain', message: 'is for tagged return paths: say reversePath: "signed" or "verp" too' }]
+  const problems: ConfigProblem[] = []
+  if (queue !== 'embedded' && bounces.secret === undefined)
+    problems.push({ path: 'bounces.secret', message: 'is needed where several nodes share a queue: all need the same' })
+  if (bounces.lifetime <= retry.expire)
+    problems.push({ path: 'bounces.lifetime', message: 'is not longer than retry.expire, for which mail is tried' })
+  return problems
+}
+
 /** What each key allows on its own, but not together. */
 const contradictions = (c: Config): readonly ConfigProblem[] => {
   const problems: ConfigProblem[] = []
@@ -125,6 +138,7 @@ const contradictions = (c: Config): readonly ConfigProblem[] => {
   }
   if (c.timeouts.stress > c.timeouts.command)
     wrong('timeouts.stress', 'is longer than timeouts.command, and would have no effect')
+  problems.push(...aboutBounces(c))
   if (c.retry.most < c.retry.first) wrong('retry.most', 'is shorter than retry.first')
   return problems
 }

@@ -11,6 +11,8 @@ export interface Directories {
   readonly trap: string
   /** Key and certificate that we signed ourselves. */
   readonly tls: string
+  /** The key that signs return paths, when the configuration names none. */
+  readonly bounceKey: string
   /** Messages on their way into Maildirs over LMTP. */
   readonly incoming: string
 }
@@ -23,6 +25,7 @@ export const directories = (state: string): Directories => {
     mail: join(root, 'mail'),
     trap: join(root, 'trap'),
     tls: join(root, 'tls'),
+    bounceKey: join(root, 'bounces.key'),
     incoming: join(root, 'incoming'),
   }
 }

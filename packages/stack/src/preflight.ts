@@ -3,6 +3,7 @@ import { createMailboxes } from '@posthorn/mda'
 import { openUsers } from '@posthorn/msa'
 import { systemClock as clock, systemRandom as random } from '@posthorn/system'
 import { fileCertificates } from '@posthorn/tls-policy'
+import { bounceKeys } from './bounces.ts'
 import { directories } from './directories.ts'
 import { mailboxOptions, usersWithout } from './local-mailboxes.ts'
 import type { Config } from './schema.ts'
@@ -16,6 +17,7 @@ import { databaseUrl } from './store.ts'
  */
 export const preflight = async (config: Config, state: string = config.state): Promise<readonly string[]> => {
   if (typeof config.outbound === 'object') smarthostLogin(config.outbound.smarthost)
+  bounceKeys(config)
   databaseUrl(config)
   const { tls } = config
   if (tls !== undefined) (await explained('the certificate', () => fileCertificates({ pairs: tls, clock }))).close()

@@ -325,6 +325,16 @@ export const schema = z.strictObject({
   /** Reports of delivery and failure: those that we write and those that come back. */
   bounces: z
     .strictObject({
+      /** The return path of mail that leaves: the sender's own, one that only we can have written, or such a one for each recipient. */
+      reversePath: z.enum(['plain', 'signed', 'verp']).default('plain'),
+      /** Of those return paths; its mail must come to us. The sender's own domain when absent. */
+      domain: domain.optional(),
+      /** One key a line: the first signs, all verify. Made in the state directory when absent. */
+      secret: secret.optional(),
+      /** How long such a return path takes bounces; longer than mail is tried, here and where it goes. */
+      lifetime: time('15d').refine(ms => ms >= 86_400_000 && ms <= 365 * 86_400_000, 'is not between "1d" and "365d"'),
+      /** Which mail from the null sender is refused. */
+      refuse: z.enum(['nothing', 'forged', 'untagged']).default('forged'),
       /** Who hears of a report of ours that nobody takes. */
       double: z.enum(['drop', 'postmaster']).default('drop'),
       /** Reports of success for one sender; whoever forges senders may ask for any number. */

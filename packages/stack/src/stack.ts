@@ -11,6 +11,7 @@ import { createDispatcher, type Dispatcher } from '@posthorn/mta'
 import type { Recipient } from '@posthorn/plugin'
 import { createListener, type Listener } from '@posthorn/smtp-listener'
 import { systemClock, systemRandom } from '@posthorn/system'
+import { bouncePlugins, tagsOf } from './bounces.ts'
 import { certificatesOf } from './certificate.ts'
 import { createChains } from './chains.ts'
 import { directories } from './directories.ts'
@@ -143,7 +144,9 @@ const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<St
   const ending = new AbortController()
   let injector: Injector | undefined
   const host = hostsOf({ ...env, resolver, store, signal: ending.signal, probe: outbound.probe }, () => injector)
-  const chains = await createChains(config, { ...env, users, mailboxes, routes: outbound.plugins, host })
+  const returnPaths = tagsOf(config, at.bounceKey, { ...env, store })
+  const bounces = bouncePlugins(config, { tags: returnPaths, mailboxes })
+  const chains = await createChains(config, { ...env, users, mailboxes, routes: outbound.plugins, bounces, host })
   opened.add(() => chains.stop())
   const transports = withPluginTransports(outbound.transports, chains.outward)
   const doubleBounces = config.bounces.double === 'drop' ? undefined : parseMailbox(`postmaster@${config.hostname}`)
