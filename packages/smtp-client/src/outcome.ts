@@ -53,6 +53,16 @@ export const refusal = (phase: Phase, reply: RemoteReply): Trouble => ({
   reply,
 })
 
+/**
+ * The peer answered no to RCPT. 552 after others were taken is what RFC 821 had for too many recipients, and so for now (RFC 5321
+ * §4.5.3.1.10), unless its status speaks of the mailbox.
+ */
+export const recipientRefusal = (reply: RemoteReply, taken: number): Trouble => {
+  const { code, enhanced } = reply
+  const tooMany = code === 552 && taken > 0 && (enhanced === undefined || enhanced === '5.5.3')
+  return tooMany ? { ...refusal('rcpt', reply), fate: 'deferred', status: '4.5.3' } : refusal('rcpt', reply)
+}
+
 /** The connection was lost before the final dot: nothing was sent. */
 export const loss = (phase: Phase, lost: Lost): Trouble => ({
   phase,

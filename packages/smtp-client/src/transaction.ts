@@ -4,7 +4,7 @@ import { isLost, type Conversation, type Heard } from './conversation.ts'
 import { envelopeFor, type Envelope } from './envelope.ts'
 import type { ClientLimits } from './limits.ts'
 import type { Mail } from './mail.ts'
-import { classOf, loss, outcomeOf, quote, refusal, success, type Trouble } from './outcome.ts'
+import { classOf, loss, outcomeOf, quote, recipientRefusal, refusal, success, type Trouble } from './outcome.ts'
 
 /** What a transaction is about. */
 export interface TransactionOptions {
@@ -120,7 +120,7 @@ class Transaction {
       if (isLost(heard) || heard.code === 421 || classOf(heard) === 3) return this.#over('rcpt', heard)
       if (this.#senderRefused) continue
       if (classOf(heard) === 2) this.#take(position, heard)
-      else this.#settle(position, refusal('rcpt', heard))
+      else this.#settle(position, recipientRefusal(heard, this.#accepted.length))
     }
     return undefined
   }
