@@ -129,6 +129,8 @@ const plainOf = (transcript: Transcript): Plain | undefined => {
   const content = of('content')[0]
   if (from === undefined || rcpts.some(r => r.path === undefined) || sender?.code !== 250) return undefined
   if (content !== undefined && (of('DATA')[0]?.code !== 354 || !content.said.endsWith('.\r\n'))) return undefined
+  // Nothing that a client of ours would say: a bare CR or LF, a dot that was not doubled.
+  if (/\r(?!\n)|(?<!\r)\n|^\.(?!\.|\r\n$(?![^]))/m.test(content?.said ?? '')) return undefined
   if ((content === undefined) !== rcpts.every(({ code }) => code >= 400)) return undefined
   const lhlo = hello.startsWith('LHLO')
   const fate = (code: number): string =>

@@ -8,7 +8,8 @@ import { world, type WorldOptions } from './world.ts'
  * Settings of a transcript (`#! key=value`): `service` is mx, submission or lmtp; `plugins` names plugins of world.ts;
  * `limit-<name>` sets a limit; `over=clear` or `over=tls` keeps one to that; `cut=whole`
  * says that it is about what comes in one piece; `xclient`, `xforward` and `directory`
- * trust a network; `etrn=on` has mail for branch.test; `accepted` is how many messages the intake must hold at the end, 0 when absent.
+ * trust a network; `etrn=on` has mail for branch.test; `accepted` is how many messages the intake must hold at the end, 0 when absent;
+ * `portable` is for test/differences, which plays it at other servers: `yes`, or the EHLO keyword that they must offer for it.
  */
 
 const directory = new URL('transcripts/', import.meta.url)
