@@ -54,7 +54,7 @@ export const refusal = (phase: Phase, reply: RemoteReply): Trouble => ({
 })
 
 /**
- * The peer answered no to RCPT. 552 after others were taken is what RFC 821 had for too many recipients, and so for now (RFC 5321
+ * The peer answered no to RCPT. 552 after others were taken is the old code for too many recipients, and so for now (RFC 5321
  * §4.5.3.1.10), unless its status speaks of the mailbox.
  */
 export const recipientRefusal = (reply: RemoteReply, taken: number): Trouble => {
