@@ -3,14 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { spawn } from 'node:child_process'
 import { until } from './command.ts'
+import { freePort } from './port.ts'
 
 /** A Dovecot of our own, reading Maildirs over IMAP, taking mail over LMTP, and checking passwords for Postfix. */
 export interface Dovecot {
   readonly dir: string
   readonly imapPort: number
   readonly lmtpPort: number
-  /** Where Postfix asks it (`smtpd_sasl_path`). */
+  /** Where Postfix asks it (`smtpd_sasl_path`), and so do we. */
   readonly authSocket: string
+  readonly authPort: number
   log(): string
   stop(): Promise<void>
 }
@@ -23,8 +25,11 @@ const owner = `${mailUser.uid}:${mailUser.gid}`
 export const startDovecot = async (o: {
   readonly imapPort: number
   readonly lmtpPort: number
+  /** As `auth_mechanisms` has them; `plain` when absent. */
+  readonly mechanisms?: string
   readonly users: Readonly<Record<string, { readonly password: string; readonly maildir: string }>>
 }): Promise<Dovecot> => {
+  const authPort = await freePort()
   const dir = mkdtempSync(join(tmpdir(), 'posthorn-dovecot-'))
   chmodSync(dir, 0o755)
   const at = (name: string): string => join(dir, name)
@@ -46,6 +51,8 @@ protocols = imap lmtp
 listen = 127.0.0.1
 ssl = no
 disable_plaintext_auth = no
+auth_mechanisms = ${o.mechanisms ?? 'plain'}
+auth_failure_delay = 0
 default_login_user = dovenull
 default_internal_user = dovecot
 first_valid_uid = 1
@@ -74,6 +81,10 @@ service anvil {
 service auth {
   unix_listener ${at('auth')} {
     mode = 0666
+  }
+  inet_listener {
+    address = 127.0.0.1
+    port = ${authPort}
   }
 }
 service lmtp {
@@ -105,6 +116,7 @@ service lmtp {
     imapPort: o.imapPort,
     lmtpPort: o.lmtpPort,
     authSocket: at('auth'),
+    authPort,
     log,
     stop: async () => {
       child.kill('SIGTERM')

@@ -18,6 +18,8 @@ interface PasswordOptions extends StateOptions {
 
 const usersOf = async (o: StateOptions): Promise<Users> => {
   const { config, state } = await loadSettings(o)
+  if (typeof config.users !== 'string')
+    throw new Failure('the configuration leaves the users to Dovecot (users.dovecot); add and change them there', 2)
   mkdirSync(state, { recursive: true, mode: 0o700 })
   return openUsers(join(state, config.users), { clock: systemClock, random: systemRandom })
 }

@@ -1,5 +1,5 @@
 import type { Mailbox } from '@posthorn/address'
-import type { PeerCertificate } from './network.ts'
+import type { Endpoint, PeerCertificate } from './network.ts'
 
 /** Who logged in. */
 export interface Identity {
@@ -9,7 +9,9 @@ export interface Identity {
 
 /** Checks secrets. Rejects on an internal failure, which the session answers 454 4.7.0. */
 export interface Authenticator {
-  password(user: string, password: string, signal: AbortSignal): Promise<Identity | undefined>
+  password?(user: string, password: string, signal: AbortSignal): Promise<Identity | undefined>
+  /** Somebody who holds whole SASL exchanges. Its mechanisms go before those that rest on the questions here. */
+  readonly sasl?: SaslService
   /** The verifier for SCRAM-SHA-256 (RFC 5802 §3), when the user has one. */
   scram?(user: string, signal: AbortSignal): Promise<ScramVerifier | undefined>
   /** What new verifiers have, and so what a user who does not exist is shown; 16,384 when absent. */
@@ -29,6 +31,31 @@ export interface ScramVerifier {
   readonly iterations: number
   readonly storedKey: Uint8Array
   readonly serverKey: Uint8Array
+}
+
+/** Who wants to log in, for who decides elsewhere. */
+export interface SaslClient {
+  readonly ip: string
+  readonly port: number
+  readonly local: Endpoint
+  /** Under TLS. */
+  readonly secure: boolean
+}
+/** What a mechanism says next: something to answer, or its end. `denied` is the name that the client gave, `''` where there is none. */
+export type SaslAnswer =
+  { readonly challenge: Uint8Array } | { readonly identity: Identity } | { readonly denied: string }
+/** One exchange, whose octets are passed on as they are. */
+export interface SaslExchange {
+  /** The client's response; `undefined` begins without one. Rejects on an internal failure; the exchange is over then. */
+  answer(response: Uint8Array | undefined, signal: AbortSignal): Promise<SaslAnswer>
+  /** The client broke it off, or has gone. Idempotent; nothing when it is over. */
+  cancel(): void
+}
+/** Holds SASL exchanges in our place, such as Dovecot. */
+export interface SaslService {
+  /** By their registered names; another list when they have changed. */
+  readonly mechanisms: readonly string[]
+  begin(mechanism: string, client: SaslClient): SaslExchange
 }
 
 /** The users as records, beside their secrets. */

@@ -60,5 +60,15 @@ export type {
   Verdict,
 } from './intake.ts'
 export type { Job, Route, Transport } from './transport.ts'
-export type { Authenticator, Identity, Mailboxes, ScramVerifier, SenderRights } from './authenticator.ts'
+export type {
+  Authenticator,
+  Identity,
+  Mailboxes,
+  SaslAnswer,
+  SaslClient,
+  SaslExchange,
+  SaslService,
+  ScramVerifier,
+  SenderRights,
+} from './authenticator.ts'
 export type { EventName, Journal, Level } from './journal.ts'

@@ -27,6 +27,8 @@ export interface NewUser {
 
 /** The users of a file: their secrets, their rights, and how to change them. */
 export interface Users extends Authenticator, SenderRights {
+  password: NonNullable<Authenticator['password']>
+  scram: NonNullable<Authenticator['scram']>
   /** Rejects with UsersError when the name is taken or any part is impossible. Durable when it resolves. */
   add(user: NewUser): Promise<void>
   /** Whether there was such a user. */

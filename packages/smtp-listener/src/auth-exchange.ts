@@ -10,12 +10,19 @@ import {
   mechanismUnknown,
 } from '@posthorn/reply'
 import { isStop, stopReply } from '@posthorn/plugin'
-import type { Authenticator, Awaitable, Identity, PeerCertificate, ScramVerifier } from '@posthorn/contracts'
+import type {
+  Authenticator,
+  Awaitable,
+  Identity,
+  PeerCertificate,
+  SaslClient,
+  ScramVerifier,
+} from '@posthorn/contracts'
 import type { Reject, Reply } from '@posthorn/reply'
 import type { Command } from '@posthorn/smtp'
 import { andThen } from './awaitable.ts'
 import { mechanismsNow } from './keywords.ts'
-import { saslMechanisms } from './sasl/mechanisms.ts'
+import { mechanismOf } from './sasl/mechanisms.ts'
 import { base64, decodeBase64 } from './sasl/text.ts'
 import type { Input } from './input.ts'
 import type { SaslContext, SaslQuestion, SaslStep } from './sasl/step.ts'
@@ -40,7 +47,13 @@ class AuthExchange implements Stage, SaslContext {
     return (this.#due ??= now + this.#session.desk.commandMs)
   }
   abort(): void {
+    this.#forget()
+  }
+  /** Whoever waits for the next response is told that none will come. */
+  #forget(): void {
+    const step = this.#step
     this.#step = undefined
+    if (step !== undefined && 'challenge' in step) step.cancel?.()
   }
 
   // What mechanisms may know
@@ -55,10 +68,17 @@ class AuthExchange implements Stage, SaslContext {
     return this.#session.binding()
   }
   get bindingOffered(): boolean {
-    return this.#offered.some(name => saslMechanisms.get(name)?.needs === 'binding')
+    const { authenticator } = this.#session.desk.service
+    return (
+      authenticator !== undefined && this.#offered.some(name => mechanismOf(authenticator, name)?.needs === 'binding')
+    )
   }
   decoy(user: string): ScramVerifier {
     return this.#session.desk.decoy(user)
+  }
+  get client(): SaslClient {
+    const { connection, secure, local } = this.#session
+    return { ip: connection.ip, port: connection.port, local, secure }
   }
   get certificate(): PeerCertificate | undefined {
     return this.#session.hello.tls?.peerCertificate
@@ -67,7 +87,8 @@ class AuthExchange implements Stage, SaslContext {
   // The exchange
 
   begin(initial: string | undefined): Awaitable<Said> {
-    const mechanism = saslMechanisms.get(this.#mechanism)
+    const { authenticator } = this.#session.desk.service
+    const mechanism = authenticator && mechanismOf(authenticator, this.#mechanism)
     if (mechanism === undefined || !this.#offered.includes(this.#mechanism))
       return this.#session.error(mechanismUnknown)
     if (initial === undefined) return this.#take(mechanism.start(undefined, this))
@@ -152,7 +173,7 @@ class AuthExchange implements Stage, SaslContext {
     return this.#session.slowly(this.#end(over ?? reply))
   }
   #end(reply: Reply): Said {
-    this.#step = undefined
+    this.#forget()
     return this.#session.concluded(encodeReply(reply))
   }
 }
@@ -163,12 +184,13 @@ const answer = async (
   authenticator: Authenticator | undefined,
   signal: AbortSignal,
 ): Promise<SaslStep> => {
+  if (question.ask === 'exchange') return question.run(signal)
   const { user } = question
   if (question.ask === 'verifier') return question.next(await authenticator?.scram?.(user, signal))
   if (question.ask === 'token') return question.next(await authenticator?.token?.(user, question.token, signal))
   if (question.ask === 'certificate')
     return question.next(await authenticator?.certificate?.(user, question.certificate, signal))
-  return question.next(await authenticator?.password(user, question.password, signal))
+  return question.next(await authenticator?.password?.(user, question.password, signal))
 }
 
 /** AUTH. */

@@ -6,7 +6,7 @@ import { keywords } from './keywords.ts'
 import { defaultLimits } from './limits.ts'
 import { networks } from './networks.ts'
 import { decoys } from './sasl/decoy.ts'
-import { saslMechanisms } from './sasl/mechanisms.ts'
+import { mechanismOf, saslMechanisms } from './sasl/mechanisms.ts'
 import type { Standing } from './keywords.ts'
 import type { Limits } from './limits.ts'
 import type { ListenerDependencies, Service } from './service.ts'
@@ -32,6 +32,7 @@ export class Desk {
   /** Whether it is told what addresses are, without having logged in. */
   readonly isTold: (ip: string) => boolean
   #hour = 0
+  #mechanisms: readonly string[] | undefined
   readonly #greetings = new Map<string, Greeting>()
 
   /** Throws RangeError for what `createListener` says. */
@@ -39,9 +40,11 @@ export class Desk {
     const domain = parseDomain(service.hostname)
     if (domain === undefined) throw new RangeError(`not a host name: ${JSON.stringify(service.hostname)}`)
     for (const name of service.mechanisms ?? []) {
-      const mechanism = saslMechanisms.get(name)
-      if (mechanism === undefined) throw new RangeError(`no SASL mechanism of that name: ${JSON.stringify(name)}`)
-      if (service.authenticator !== undefined && service.authenticator[mechanism.by] === undefined)
+      const { authenticator } = service
+      // What somebody else has is only known when they have been asked.
+      if (authenticator?.sasl !== undefined) continue
+      if (!saslMechanisms.has(name)) throw new RangeError(`no SASL mechanism of that name: ${JSON.stringify(name)}`)
+      if (authenticator !== undefined && mechanismOf(authenticator, name) === undefined)
         throw new RangeError(`the authenticator of service ${service.name} cannot work with ${name}`)
     }
     if (service.implicitTls === true && service.tls === undefined)
@@ -72,10 +75,12 @@ export class Desk {
   /** The answer to EHLO and what it offers; each is made once an hour at most. */
   greeting(standing: Standing): Greeting {
     const key = Object.values(standing).join()
-    // What is said of the time grows old.
+    // What is said of the time grows old, and what somebody else can do may change.
     const hour = Math.floor(this.clock.wall() / HOUR)
-    if (hour !== this.#hour) this.#greetings.clear()
+    const mechanisms = this.service.authenticator?.sasl?.mechanisms
+    if (hour !== this.#hour || mechanisms !== this.#mechanisms) this.#greetings.clear()
     this.#hour = hour
+    this.#mechanisms = mechanisms
     const known = this.#greetings.get(key)
     if (known !== undefined) return known
     const lines = keywords(this.service, this.limits, { ...standing, now: hour * HOUR })

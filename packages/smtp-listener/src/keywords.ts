@@ -1,5 +1,5 @@
 import { xclientKeyword, xforwardKeyword } from '@posthorn/smtp'
-import { mechanismsFor, saslMechanisms } from './sasl/mechanisms.ts'
+import { mechanismOf, mechanismsFor } from './sasl/mechanisms.ts'
 import type { Service } from './service.ts'
 import type { Limits } from './limits.ts'
 
@@ -32,11 +32,14 @@ const mechanismsOf = ({ authenticator, mechanisms }: Service): readonly string[]
 export const mechanismsNow = (
   service: Service,
   standing: Pick<Standing, 'binding' | 'certificate'>,
-): readonly string[] =>
-  mechanismsOf(service).filter(name => {
-    const needs = saslMechanisms.get(name)?.needs
-    return needs === undefined || standing[needs]
+): readonly string[] => {
+  const { authenticator } = service
+  if (authenticator === undefined) return []
+  return mechanismsOf(service).filter(name => {
+    const offer = mechanismOf(authenticator, name)
+    return offer !== undefined && (offer.needs === undefined || standing[offer.needs])
   })
+}
 
 /** RFC 4865 §3: the longest interval in seconds, and the last date. */
 const futureRelease = (ms: number, now: number): string =>

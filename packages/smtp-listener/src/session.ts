@@ -15,7 +15,7 @@ import {
 } from '@posthorn/reply'
 import { isStop, stopReply } from '@posthorn/plugin'
 import { parseCommand } from '@posthorn/smtp'
-import type { Awaitable, EventName, Forwarded, Json, Level, Verdict, Wire } from '@posthorn/contracts'
+import type { Awaitable, Endpoint, EventName, Forwarded, Json, Level, Verdict, Wire } from '@posthorn/contracts'
 import type { Stop } from '@posthorn/plugin'
 import type { Reply } from '@posthorn/reply'
 import { andThen } from './awaitable.ts'
@@ -119,6 +119,9 @@ export class Session implements Speaker {
       xclient: this.mayIntroduce,
       xforward: this.mayForward,
     }
+  }
+  get local(): Endpoint {
+    return this.#wire.local
   }
   /** The `tls-exporter` channel binding (RFC 9266 §2). */
   binding(): Uint8Array | undefined {

@@ -8,5 +8,6 @@ export const context = (o: Partial<SaslContext> = {}): SaslContext => ({
   bindingOffered: false,
   decoy: decoys(Buffer.alloc(32), 4096),
   certificate: undefined,
+  client: { ip: '192.0.2.1', port: 40_000, local: { ip: '198.51.100.1', port: 25 }, secure: true },
   ...o,
 })

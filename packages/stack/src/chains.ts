@@ -1,7 +1,7 @@
 import type { Mailbox } from '@posthorn/address'
 import { createChain, type Chain, type Entry, type Host, type Plugin } from '@posthorn/plugin'
-import type { Clock, Journal, Mailboxes, Random } from '@posthorn/contracts'
-import { authRequired, fixUps, senderRights, submissionRelay, type Users } from '@posthorn/msa'
+import type { Clock, Journal, Mailboxes, Random, SenderRights } from '@posthorn/contracts'
+import { authRequired, fixUps, senderRights, submissionRelay } from '@posthorn/msa'
 import { loopGuard, relayGuard, remoteDomains } from '@posthorn/mta'
 import { keepVerdict } from '@posthorn/smtp-listener'
 import { lmtpBackend } from './local-delivery.ts'
@@ -23,7 +23,7 @@ export interface ChainParts {
   readonly clock: Clock
   readonly random: Random
   readonly journal: Journal
-  readonly users: Users
+  readonly accounts: SenderRights
   readonly mailboxes: Mailboxes & { readonly plugin: Plugin }
   /** Of the ways out. */
   readonly routes: readonly Plugin[]
@@ -33,7 +33,7 @@ export interface ChainParts {
 }
 
 export const createChains = async (config: Config, parts: ChainParts): Promise<Chains> => {
-  const { clock, random, users, mailboxes } = parts
+  const { clock, random, accounts, mailboxes } = parts
   const isLocalDomain = (domain: string): boolean => mailboxes.isLocalDomain(domain)
   const { hostname } = config
   const others = configured(config)
@@ -78,7 +78,7 @@ export const createChains = async (config: Config, parts: ChainParts): Promise<C
   const mx = await make([relay, ...resolve, wayOut, loops, ...others('mx')])
   const submission = await make([
     authRequired(),
-    senderRights(users),
+    senderRights(accounts),
     submissionRelay(),
     ...resolve,
     wayOut,

@@ -1,8 +1,8 @@
-import { join } from 'node:path'
 import { createMailboxes } from '@posthorn/mda'
 import { openUsers } from '@posthorn/msa'
 import { systemClock as clock, systemRandom as random } from '@posthorn/system'
 import { fileCertificates } from '@posthorn/tls-policy'
+import { usersFile } from './accounts.ts'
 import { bounceKeys } from './bounces.ts'
 import { directories } from './directories.ts'
 import { mailboxOptions, usersWithout } from './local-mailboxes.ts'
@@ -21,7 +21,7 @@ export const preflight = async (config: Config, state: string = config.state): P
   databaseUrl(config)
   const { tls } = config
   if (tls !== undefined) (await explained('the certificate', () => fileCertificates({ pairs: tls, clock }))).close()
-  const users = await explained('', () => openUsers(join(directories(state).state, config.users), { clock, random }))
+  const users = await explained('', () => openUsers(usersFile(config, directories(state).state), { clock, random }))
   const mailboxes = await explained('the mailboxes', () => createMailboxes(mailboxOptions(config, users)))
   return [...usersWithout(config, users), ...mailboxes.problems()]
 }

@@ -237,8 +237,13 @@ export const schema = z.strictObject({
   egress: egress.prefault({}),
   /** Whether 8bit messages are encoded for next hops that take only 7bit; what is not goes back. */
   conversion: z.enum(['unsigned', 'always', 'never']).default('unsigned'),
-  /** File of the users, relative to the state directory. Managed by `posthorn user`. */
-  users: z.string().default('users.json'),
+  /** File of the users, relative to the state directory and managed by `posthorn user`; or Dovecot's authentication service. */
+  users: z
+    .union([
+      z.string(),
+      z.strictObject({ dovecot: z.union([z.string().min(1), z.strictObject({ host: z.string().min(1), port })]) }),
+    ])
+    .default('users.json'),
   /** Networks of proxies in front of us, which say for whom they connect (PROXY protocol). */
   proxies: networks,
   /** Networks of clients that may say for whom they speak (XCLIENT), and where mail came from (XFORWARD). */

@@ -1,5 +1,4 @@
-import type { Certificates, Intake } from '@posthorn/contracts'
-import type { Users } from '@posthorn/msa'
+import type { Authenticator, Certificates, Intake } from '@posthorn/contracts'
 import type { QueueRuns, Service } from '@posthorn/smtp-listener'
 import type { Chains } from './chains.ts'
 import { limitsOf } from './limits.ts'
@@ -10,13 +9,13 @@ export const servicesOf = (
   config: Config,
   parts: {
     readonly chains: Chains
-    readonly users: Users
+    readonly accounts: Authenticator
     readonly certificates: Certificates
     readonly queueRuns: QueueRuns | undefined
     readonly intakes: { readonly mx: Intake; readonly submission: Intake; readonly lmtp: Intake }
   },
 ): Readonly<Record<ServiceName, Service>> => {
-  const { chains, users, certificates, intakes, queueRuns } = parts
+  const { chains, accounts, certificates, intakes, queueRuns } = parts
   const { hostname, proxies, xclient, xforward } = config
   const limits = limitsOf(config)
   const common = { hostname, proxies, xclient, xforward }
@@ -35,7 +34,7 @@ export const servicesOf = (
     protocol: 'smtp',
     chain: chains.submission,
     intake: intakes.submission,
-    authenticator: users,
+    authenticator: accounts,
   } as const
   // TLS state of one listener never serves another: each has its own.
   return {

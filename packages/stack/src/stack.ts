@@ -1,5 +1,4 @@
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { parseMailbox } from '@posthorn/address'
 import type { ExpandedRecipient, Inject, Journal, Resolver, Wire } from '@posthorn/contracts'
 import { createResolver } from '@posthorn/dns'
@@ -10,7 +9,8 @@ import { openUsers, type Users } from '@posthorn/msa'
 import { createDispatcher, type Dispatcher } from '@posthorn/mta'
 import type { Recipient } from '@posthorn/plugin'
 import { createListener, type Listener } from '@posthorn/smtp-listener'
-import { systemClock, systemRandom } from '@posthorn/system'
+import { systemClock, systemNetwork, systemRandom } from '@posthorn/system'
+import { accountsOf, usersFile } from './accounts.ts'
 import { bouncePlugins, tagsOf } from './bounces.ts'
 import { certificatesOf } from './certificate.ts'
 import { createChains } from './chains.ts'
@@ -133,8 +133,11 @@ const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<St
   opened.add(() => resolver.close())
   const trouble = (what: string, error: unknown): void => journal.event('error', { what, why: String(error) }, 'error')
   const users = await explained('', () =>
-    openUsers(join(at.state, config.users), { clock, random, onError: error => trouble('users', error) }),
+    openUsers(usersFile(config, at.state), { clock, random, onError: error => trouble('users', error) }),
   )
+  const network = o.network ?? systemNetwork()
+  const accounts = accountsOf(config, { ...env, users, network })
+  opened.add(() => accounts.close())
   const mailboxes = await explained('the mailboxes', () => createMailboxes(mailboxOptions(config, users)))
   const certificates = await explained('the certificate', () => certificatesOf(config, at.tls, env))
   opened.add(() => 'close' in certificates && certificates.close())
@@ -146,7 +149,7 @@ const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<St
   const host = hostsOf({ ...env, resolver, store, signal: ending.signal, probe: outbound.probe }, () => injector)
   const returnPaths = tagsOf(config, at.bounceKey, { ...env, store })
   const bounces = bouncePlugins(config, { tags: returnPaths, mailboxes })
-  const chains = await createChains(config, { ...env, users, mailboxes, routes: outbound.plugins, bounces, host })
+  const chains = await createChains(config, { ...env, accounts, mailboxes, routes: outbound.plugins, bounces, host })
   opened.add(() => chains.stop())
   const transports = withPluginTransports(outbound.transports, chains.outward)
   const doubleBounces = config.bounces.double === 'drop' ? undefined : parseMailbox(`postmaster@${config.hostname}`)
@@ -175,7 +178,7 @@ const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<St
 
   const services = servicesOf(config, {
     chains,
-    users,
+    accounts,
     certificates,
     queueRuns: queueRuns(config, store),
     intakes: {

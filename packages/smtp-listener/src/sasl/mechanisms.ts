@@ -2,6 +2,7 @@ import type { Authenticator } from '@posthorn/contracts'
 import { oauthBearer, xoauth2 } from './bearer.ts'
 import { external } from './external.ts'
 import { login } from './login.ts'
+import { passedOn } from './passed-on.ts'
 import { plain } from './plain.ts'
 import { scramSha256, scramSha256Plus } from './scram.ts'
 import type { SaslMechanism } from './step.ts'
@@ -26,6 +27,18 @@ export const saslMechanisms: ReadonlyMap<string, Offer> = new Map<string, Offer>
   ['EXTERNAL', { start: external, by: 'certificate', needs: 'certificate' }],
 ])
 
-/** Those that this authenticator can work with. */
-export const mechanismsFor = (authenticator: Authenticator): readonly string[] =>
-  [...saslMechanisms].filter(([, { by }]) => authenticator[by] !== undefined).map(([name]) => name)
+/** Whether there is a mechanism of this name for an authenticator: its own goes before ours. */
+export const mechanismOf = (authenticator: Authenticator, name: string): Offer | undefined => {
+  const { sasl } = authenticator
+  if (sasl?.mechanisms.includes(name) === true) return { start: passedOn(sasl, name), by: 'sasl' }
+  const offer = saslMechanisms.get(name)
+  return offer === undefined || authenticator[offer.by] === undefined ? undefined : offer
+}
+
+/** All that this authenticator can work with. */
+export const mechanismsFor = (authenticator: Authenticator): readonly string[] => [
+  ...new Set([
+    ...(authenticator.sasl?.mechanisms ?? []),
+    ...[...saslMechanisms].filter(([, { by }]) => authenticator[by] !== undefined).map(([name]) => name),
+  ]),
+]

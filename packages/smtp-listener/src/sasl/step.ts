@@ -1,9 +1,9 @@
-import type { Identity, PeerCertificate, ScramVerifier } from '@posthorn/contracts'
+import type { Identity, PeerCertificate, SaslClient, ScramVerifier } from '@posthorn/contracts'
 
 /** What a mechanism says next: let the client say more, ask the authenticator, or come to an end. Only data, and nothing waits in it. */
 export type SaslStep =
   /** Base64, as it goes on the wire. */
-  | { readonly challenge: string; readonly next: (response: Uint8Array) => SaslStep }
+  | { readonly challenge: string; readonly next: (response: Uint8Array) => SaslStep; readonly cancel?: () => void }
   | SaslQuestion
   | { readonly identity: Identity }
   /** Understood and not right. The name is what the client called itself. */
@@ -16,6 +16,8 @@ export type SaslQuestion =
   | (About & { readonly ask: 'token'; readonly token: string; readonly next: Knowing<Identity> })
   | (About & { readonly ask: 'certificate'; readonly certificate: PeerCertificate; readonly next: Knowing<Identity> })
   | (About & { readonly ask: 'verifier'; readonly next: Knowing<ScramVerifier> })
+  /** Held elsewhere. */
+  | { readonly ask: 'exchange'; readonly run: (signal: AbortSignal) => Promise<SaslStep> }
 interface About {
   readonly user: string
 }
@@ -32,6 +34,7 @@ export interface SaslContext {
   /** A verifier that fits no password, always the same for one name, for a user that is not there (RFC 5802 §9). */
   decoy(user: string): ScramVerifier
   readonly certificate: PeerCertificate | undefined
+  readonly client: SaslClient
 }
 
 /** A mechanism begins with the client's initial response, if it sent one. */
