@@ -10,6 +10,10 @@ export interface Request {
 interface Piece {
   readonly piece: string | null
 }
+/** A piece of the JSON of an answer that is too long for a line, or its end. */
+interface Fragment {
+  readonly more: string | null
+}
 export type Response =
   Piece | { readonly ok: true; readonly result: unknown } | { readonly ok: false; readonly error: string }
 
@@ -32,11 +36,32 @@ export async function* linesOf(socket: Socket): AsyncGenerator {
 }
 
 /** Resolves when the other side takes more. */
-export const sendLine = (socket: Socket, value: Request | Response): Promise<void> =>
+export const sendLine = (socket: Socket, value: Request | Response | Fragment): Promise<void> =>
   new Promise((done, failed) => {
     if (socket.destroyed) return failed(new Error('the connection is closed'))
     socket.write(`${JSON.stringify(value)}\n`, error => (error ? failed(error) : done()))
   })
+
+/** Send an answer of any length. */
+export const sendAnswer = async (socket: Socket, answer: Response): Promise<void> => {
+  const json = JSON.stringify(answer)
+  if (json.length <= pieceSize) return sendLine(socket, answer)
+  for (let at = 0; at < json.length; at += pieceSize) await sendLine(socket, { more: json.slice(at, at + pieceSize) })
+  await sendLine(socket, { more: null })
+}
+
+/** The next answer; undefined when the lines ended before it. */
+export const answerOf = async (lines: AsyncGenerator): Promise<Response | undefined> => {
+  let json = ''
+  for (;;) {
+    const next = await lines.next()
+    if (next.done === true) return undefined
+    const line = next.value as Response | Fragment
+    if (!('more' in line)) return line
+    if (line.more === null) return JSON.parse(json) as Response
+    json += line.more
+  }
+}
 
 /** Send content in lines, with its end. */
 export const sendContent = async (socket: Socket, content: AsyncIterable<Uint8Array>): Promise<void> => {

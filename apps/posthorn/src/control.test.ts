@@ -25,9 +25,10 @@ const newState = (name = 'var'): string => {
 
 const id = 'id' as QueueId
 const content = new Uint8Array(700_000).map((_, i) => i)
+const manySites = Array.from({ length: 100_000 }, (_, i): [string, number] => [`mx:d"${i}.test`, i])
 const queue: QueueOperations = {
   list: () => Promise.resolve({ rows: [] }),
-  count: () => Promise.resolve(new Map([['ready', 3]])),
+  count: (_filter, by) => Promise.resolve(new Map(by === 'site' ? manySites : [['ready', 3]])),
   show: () => Promise.resolve(undefined),
   open: wanted => Promise.resolve(wanted === id ? bodyOf(content) : undefined),
   change: () => Promise.reject(new Error('no such message')),
@@ -106,5 +107,16 @@ test('who sends no question is cut off, and the others go on', async () => {
   await new Promise(done => odd.once('close', done))
   expect(await client?.list({ and: [] }, { limit: 1 })).toEqual({ rows: [] })
   client?.close()
+  await control.close()
+})
+
+test('an answer may be longer than a line', async () => {
+  const place = socketPlace(newState())
+  const control = await serveControl(place, queue)
+  const connection = await connectControl(place.path)
+  if (connection === undefined) throw new Error('nobody listens')
+  expect([...(await connection.count({ and: [] }, 'site'))]).toEqual(manySites)
+  expect([...(await connection.count({ and: [] }))]).toEqual([['ready', 3]])
+  connection.close()
   await control.close()
 })

@@ -4,7 +4,16 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { NewMessage, QueueId } from '@posthorn/contracts'
 import { bodyOf } from '@posthorn/message'
-import { contentOf, linesOf, sendContent, sendLine, type Request, type Response } from './control-wire.ts'
+import {
+  answerOf,
+  contentOf,
+  linesOf,
+  sendAnswer,
+  sendContent,
+  sendLine,
+  type Request,
+  type Response,
+} from './control-wire.ts'
 import { Failure } from './failure.ts'
 import type { QueueOperations } from './queue-operations.ts'
 
@@ -71,7 +80,7 @@ const serve = async (socket: Socket, queue: QueueOperations): Promise<void> => {
     const content = request.content === true ? contentOf(lines) : undefined
     try {
       const result = await answer(socket, queue, request, content)
-      await sendLine(socket, { ok: true, result })
+      await sendAnswer(socket, { ok: true, result })
     } catch (error) {
       // What is left of the content stands before the next question.
       if (content !== undefined) while ((await content.next()).done !== true) continue
@@ -122,9 +131,9 @@ const connectionOver = (socket: Socket): Connection => {
   const lines = linesOf(socket)
   const closed = new Failure('the server closed the connection')
   const response = async (): Promise<Response> => {
-    const next = await lines.next().catch(() => ({ done: true, value: undefined }) as const)
-    if (next.done === true) throw closed
-    return next.value as Response
+    const answer = await answerOf(lines).catch(() => undefined)
+    if (answer === undefined) throw closed
+    return answer
   }
   const finish = (reply: Response): unknown => {
     if ('piece' in reply) throw new Failure('the server sent content that nobody asked for')

@@ -265,7 +265,11 @@ export interface Queue {
   nextDue(): Promise<number | undefined>
   /** Called when there may be something due. The result unsubscribes. */
   onWake(call: () => void): () => void
-  /** In the order they came in; `after` goes on where a page ended. Rejects with RangeError on a filter that makes no sense. */
+  /**
+   * In the order they came in; `after` goes on where a page ended. A page that took long to fill is short, or even empty, and its
+   * `after` says that there may be more: only a page without `after` is the last. Rejects with RangeError on a filter that
+   * makes no sense.
+   */
   list(
     f: Filter,
     o: { readonly after?: string; readonly limit: number },

@@ -55,8 +55,10 @@ export const enqueue = (
   return leased.length === recipients.length ? 'all' : leased
 }
 
+const senderText = (sender: Mailbox | null): string => (sender === null ? '' : `${sender.local}@${sender.domain}`)
+
 const heldForItsSender = ({ stopped: { senders } }: Work, sender: Mailbox | null): string | undefined =>
-  senders.size === 0 ? undefined : senders.get(sender === null ? '' : `${sender.local}@${sender.domain}`.toLowerCase())
+  senders.size === 0 ? undefined : senders.get(senderText(sender).toLowerCase())
 
 const isOpen = ({ batch, paused, stopped }: Work, site: string): boolean =>
   (paused.get(site) ?? 0) <= batch.now && !stopped.sites.has(site)
@@ -90,6 +92,7 @@ const insertDelivery = (
     to.returnPath === undefined ? null : JSON.stringify(to.returnPath),
     held ?? null,
     held === undefined ? null : batch.now,
+    lease === undefined ? senderText(m.message.envelope.returnPath) : null,
   )
   if (held === undefined && lease === undefined) touch(work, to.site, due)
   return lease !== undefined

@@ -109,6 +109,23 @@ export const whereOf = (filter: Filter, now: number): Where => {
   return { sql, values: terms.flatMap(t => t.values), joins: /\bm\./.test(sql) }
 }
 
+/** A column of `delivery` with an index of those that wait or have waited, and what a filter wants it to be. */
+export interface Lookup {
+  readonly column: string
+  readonly index: string
+  readonly value: string
+}
+
+/** What an index answers of a filter, if anything. */
+export const lookupOf = (filter: Filter): Lookup | undefined => {
+  for (const c of readFilter(filter)) {
+    if (c.field === 'sender' && c.op === '=') return { column: 'sender', index: 'delivery_sender', value: c.text }
+    if (c.field === 'rcpt' && c.op === '=')
+      return { column: `lower(local || '@' || domain)`, index: 'delivery_rcpt', value: c.text }
+  }
+  return undefined
+}
+
 /** No delivery with a lower key can match: keys are never behind the clock, so a filter for young mail reads little. */
 export const lowestKey = (filter: Filter, now: number): number => {
   let from = 0

@@ -8,17 +8,19 @@ import type {
   QueueRow,
   SiteKey,
 } from '@posthorn/contracts'
-import { groupColumn, lowestKey, whereOf } from './filter.ts'
+import { groupColumn, whereOf } from './filter.ts'
 import { formatId, parseId } from '@posthorn/queue-base'
 import type { Answers, Query } from './operation.ts'
 import { envelopeOf, recipientOf, tagsOf } from './row.ts'
 import type { DeliveryRow, MessageRow } from './row.ts'
+import { createScan, slice } from './scan.ts'
+import { state } from './schema.ts'
 import type { Database } from './schema.ts'
 import { suspensionsSql } from './statements.ts'
 import { suspensionOf } from './suspend.ts'
 
-/** Deliveries that one statement may look at: a longer read would hold back the checkpoints, and the log would grow. */
-const slice = 10_000
+/** Pieces of the table that are looked at for one page: where hardly anything matches, a page is short rather than late. */
+const piecesPerPage = 10
 
 /** What operators ask, over a connection of its own. Throws RangeError on a filter that makes no sense. */
 export interface Reads {
@@ -111,28 +113,13 @@ const asNew = (row: MessageRow, waiting: readonly DeliveryRow[]): NonNullable<Qu
 }
 
 export const createReads = (db: Database): Reads => {
-  const sliceEnd = db.prepare(`select id from delivery where id > ? order by id limit 1 offset ${slice - 1}`)
   const message = db.prepare('select * from message where id = ? and nonce = ?')
 
   const messageRow = (id: QueueId | string): MessageRow | undefined => {
     const key = parseId(id)
     return key && (message.get(key.key, key.nonce) as MessageRow | undefined)
   }
-  /** Deliveries (after, to] that can match, in pieces; ends early when `each` says so. */
-  const scan = (filter: Filter, now: number, after: number, each: (from: number, to: number) => boolean): void => {
-    let [from, last] = [Math.max(after, lowestKey(filter, now) - 1), Number.MAX_SAFE_INTEGER]
-    for (const { field, op, value } of filter.and) {
-      if (field !== 'id' || op !== '=') continue
-      const row = messageRow(value)
-      from = Math.max(from, (row?.first ?? 0) - 1)
-      last = Math.min(last, row === undefined ? 0 : row.first + row.total - 1)
-    }
-    while (from < last) {
-      const to = Math.min(last, (sliceEnd.get(from)?.['id'] as number | undefined) ?? last)
-      if (each(from, to)) return
-      from = to
-    }
-  }
+  const scan = createScan(db, messageRow)
   const page = <T>(
     q: { readonly filter: Filter; readonly now: number; readonly after: number; readonly limit: number },
     columns: string,
@@ -141,22 +128,26 @@ export const createReads = (db: Database): Reads => {
     const where = whereOf(q.filter, q.now)
     const limit = Math.max(1, Math.min(1000, Math.floor(q.limit)))
     const from = where.joins || /\bm\./.test(columns) ? joined : 'from delivery d'
-    const find = db.prepare(
-      `select ${columns} ${from} where d.id > ? and d.id <= ? and (${where.sql}) order by d.id limit ?`,
-    )
+    const { sql, values, pieces } = scan(q.filter, q.now, q.after)
+    const find = db.prepare(`select ${columns} ${from} where ${sql} and (${where.sql}) order by d.id limit ?`)
     const found: JoinedRow[] = []
-    scan(q.filter, q.now, q.after, (from, to) => {
-      found.push(...(find.all(from, to, ...where.values, limit + 1 - found.length) as unknown as JoinedRow[]))
-      return found.length > limit
-    })
-    const rows = found.slice(0, limit)
-    const last = rows.at(-1)
-    return { rows: rows.map(map), ...(found.length > limit && last !== undefined && { after: last.id }) }
+    const onward = (): number | undefined => {
+      let looked = 0
+      for (const piece of pieces()) {
+        const rows = find.all(...values(piece), ...where.values, limit + 1 - found.length)
+        found.push(...(rows as unknown as JoinedRow[]))
+        if (found.length > limit) return found[limit - 1]?.id
+        if (++looked >= piecesPerPage) return piece.last ? undefined : piece.to
+      }
+      return undefined
+    }
+    const after = onward()
+    return { rows: found.slice(0, limit).map(map), ...(after !== undefined && { after }) }
   }
-  /** What is ready stands by site in the index of due mail, which is read much sooner than the table is sorted. */
-  const readySites = (add: (rows: readonly CountRow[]) => void): void => {
+  /** Every state has an index of its own, which is read much sooner than the table. */
+  const sitesOf = (of: number, add: (rows: readonly CountRow[]) => void): void => {
     const find = db.prepare(
-      `select site, count(*), 0 from delivery where state = 0 and site > ? group by site order by site limit ${slice}`,
+      `select site, count(*), 0 from delivery where state = ${of} and site > ? group by site order by site limit ${slice}`,
     )
     find.setReturnArrays(true)
     for (let after = ''; ;) {
@@ -166,9 +157,20 @@ export const createReads = (db: Database): Reads => {
       after = String(rows.at(-1)?.[0])
     }
   }
-  const count = (q: Extract<Query, { readonly ask: 'count' }>): Answers['count'] => {
+  const countMatching = (
+    q: Extract<Query, { readonly ask: 'count' }>,
+    add: (rows: readonly CountRow[]) => void,
+  ): void => {
     const where = whereOf(q.filter, q.now)
     const by = q.by === undefined ? `'all'` : groupColumn(q.by, q.now)
+    const nonce = q.by === 'id' ? 'm.nonce' : '0'
+    const from = where.joins || /\bm\./.test(by + nonce) ? joined : 'from delivery d'
+    const { sql, values, pieces } = scan(q.filter, q.now, 0)
+    const find = db.prepare(`select ${by}, count(*), ${nonce} ${from} where ${sql} and (${where.sql}) group by 1`)
+    find.setReturnArrays(true)
+    for (const piece of pieces()) add(find.all(...values(piece), ...where.values) as unknown as readonly CountRow[])
+  }
+  const count = (q: Extract<Query, { readonly ask: 'count' }>): Answers['count'] => {
     const sums = new Map<string, number>()
     const add = (rows: readonly CountRow[]): void => {
       for (const [key, n, nonce] of rows) {
@@ -176,18 +178,8 @@ export const createReads = (db: Database): Reads => {
         sums.set(value, (sums.get(value) ?? 0) + n)
       }
     }
-    const plainSites = q.by === 'site' && q.filter.and.length === 0
-    if (plainSites) readySites(add)
-    const nonce = q.by === 'id' ? 'm.nonce' : '0'
-    const from = where.joins || /\bm\./.test(by + nonce) ? joined : 'from delivery d'
-    const find = db.prepare(
-      `select ${by}, count(*), ${nonce} ${from} where d.id > ? and d.id <= ? and (${where.sql})${plainSites ? ' and d.state <> 0' : ''} group by 1`,
-    )
-    find.setReturnArrays(true)
-    scan(q.filter, q.now, 0, (from, to) => {
-      add(find.all(from, to, ...where.values) as unknown as readonly CountRow[])
-      return false
-    })
+    if (q.by === 'site' && q.filter.and.length === 0) for (const of of Object.values(state)) sitesOf(of, add)
+    else countMatching(q, add)
     return [...sums].sort((a, b) => b[1] - a[1])
   }
   const show = (id: QueueId, now: number): QueueEntry | undefined => {

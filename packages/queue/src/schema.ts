@@ -57,6 +57,14 @@ const migrations: readonly string[] = [
   // What operators have stopped. The kind is `site` or `sender`; the name of a sender is in lower case.
   `create table suspension(kind text not null, name text not null, at integer not null, by text not null, why text,
      primary key(kind, name)) strict, without rowid;`,
+  // The sender stands with a delivery from the first time that it waits, and is null in one that was leased as it came in and has not
+  // waited since: fresh mail pays for neither index.
+  `alter table delivery add column sender text;
+   update delivery set sender = (select lower(coalesce(m.sender_local || '@' || m.sender_domain, ''))
+     from message m where m.id = delivery.message);
+   create index delivery_sender on delivery(sender) where sender is not null;
+   create index delivery_rcpt on delivery(lower(local || '@' || domain)) where sender is not null;
+   create index delivery_held on delivery(site) where state = 2;`,
 ]
 
 /** Grows by one with each change of the tables; `meta` says which one a store has. */

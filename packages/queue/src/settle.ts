@@ -5,7 +5,7 @@ import type { DeliveryRow } from './row.ts'
 import { state } from './schema.ts'
 import { applyChange } from './change.ts'
 import type { Wish } from './change.ts'
-import { endDelivery, isCondemned, makeReady, rcptOf, record } from './work.ts'
+import { endDelivery, hold, isCondemned, makeReady, rcptOf, record } from './work.ts'
 import type { Work } from './work.ts'
 
 /** End attempts; a report is enqueued in the same transaction as the failure it tells. */
@@ -55,7 +55,7 @@ const keep = (
   const event = fate.to === 'retry' ? 'deferred' : fate.to
   record(work, row.message, event, { rcpt: rcptOf(row), attempt, detail: fate.why })
   if (warned === true) record(work, row.message, 'delayed', { rcpt: rcptOf(row) })
-  if (fate.to === 'held') s.hold.run(batch.now, fate.why, row.id)
+  if (fate.to === 'held') hold(work, row.id, fate.why)
   else
     makeReady(work, row, {
       due: fate.due,

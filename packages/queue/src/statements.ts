@@ -7,7 +7,8 @@ const sql = {
     values(?, ?, ?, ?, ?, ?, ?6, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   insertBody: `insert into body(message, content) values(?, ?)`,
   insertDelivery: `insert into delivery(id, message, site, state, priority, due, token, owner, lease_until, local, domain, wire,
-    claims, orcpt, notify, return_path, why, held_at) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    claims, orcpt, notify, return_path, why, held_at, sender)
+    values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, lower(?))`,
   message: `select * from message where id = ?`,
   body: `select content from body where message = ?`,
   deleteBody: `delete from body where message = ?`,
@@ -22,6 +23,9 @@ const sql = {
   ready: `update delivery set state = 0, owner = null, lease_until = null, due = ?, doubt = ?, why = ?, wish = null,
     held_ms = held_ms + case when held_at is null then 0 else max(0, ? - held_at) end, held_at = null where id = ?`,
   hold: `update delivery set state = 2, owner = null, lease_until = null, held_at = ?, why = ?, wish = null where id = ?`,
+  /** From now on it is found by its sender and its recipient. */
+  waits: `update delivery set sender = (select lower(coalesce(m.sender_local || '@' || m.sender_domain, ''))
+    from message m where m.id = delivery.message) where id = ? and sender is null`,
   attempted: `update delivery set attempts = attempts + 1, last = ?, reply = ? where id = ?`,
   warned: `update delivery set warned = ? where id = ?`,
   wish: `update delivery set wish = ? where id = ?`,

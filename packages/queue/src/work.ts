@@ -113,12 +113,19 @@ export const makeReady = (
 ): void => {
   const due = Math.ceil(o.due)
   work.s.ready.run(due, o.doubt, o.why, work.batch.now, row.id)
+  work.s.waits.run(row.id)
   touch(work, row.site, due)
+}
+
+/** Waits for an operator or a policy. */
+export const hold = (work: Work, delivery: number, why: string): void => {
+  work.s.hold.run(work.batch.now, why, delivery)
+  work.s.waits.run(delivery)
 }
 
 /** What is damaged waits for an operator instead of stopping the others. */
 export const setAside = (work: Work, row: DeliveryRow, why: string): void => {
-  work.s.hold.run(work.batch.now, why, row.id)
+  hold(work, row.id, why)
   const nonce = work.s.message.get(row.message)?.['nonce'] ?? 0
   work.batch.corrupt.push({ id: formatId(row.message, nonce as number), why })
   record(work, row.message, 'corrupt', { rcpt: rcptOf(row), detail: why })

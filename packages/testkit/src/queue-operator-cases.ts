@@ -1,7 +1,15 @@
 import type { Change, Filter, FilterField, SiteKey } from '@posthorn/contracts'
 import { failureOf, holds, same } from './check.ts'
 import type { ContractCase, QueueUnderTest } from './queue-contract.ts'
-import { claimSample, enqueueSample, sampleMailbox, sampleMessage, sampleRecipient, textOf } from './sample-message.ts'
+import {
+  claimSample,
+  enqueueSample,
+  sampleMailbox,
+  sampleMessage,
+  sampleOwner,
+  sampleRecipient,
+  textOf,
+} from './sample-message.ts'
 
 const all: Filter = { and: [] }
 const where = (...terms: readonly string[]): Filter => ({
@@ -61,6 +69,41 @@ export const queueOperatorCases: readonly ContractCase<QueueUnderTest>[] = [
         if (after === undefined) break
       }
       same([seen.length, new Set(seen).size], [25, 25])
+    },
+  },
+  {
+    name: 'mail is found by its sender and its recipient in every state, whatever the case of its letters',
+    run: async t => {
+      const message = sampleMessage({
+        envelope: { returnPath: sampleMailbox('Carol@Out.test') },
+        recipients: ['Bob@one.test', 'eve@two.test', 'joe@three.test'].map(rcpt => sampleRecipient(rcpt)),
+      })
+      const draft = t.queue.begin()
+      await draft.write(new TextEncoder().encode('Hello'))
+      const [bob, eve, joe] = await draft.commit(message, { owner: sampleOwner, leaseMs: 600_000 })
+      if (bob === undefined || eve === undefined || joe === undefined) throw new Error('not all were leased')
+      await enqueueSample(t.queue, sampleMessage({ envelope: { returnPath: null } }))
+      const carols = ['Bob@one.test', 'eve@two.test', 'joe@three.test']
+      same(await found(t, 'sender=carol@out.TEST'), carols)
+      same(await found(t, 'rcpt=bob@ONE.test'), ['Bob@one.test'])
+      const due = t.wall() + 1000
+      await t.queue.settle([
+        { lease: bob, fate: { to: 'retry', due, why: 'busy' } },
+        { lease: eve, fate: { to: 'held', why: 'look' } },
+      ])
+      same(await found(t, 'sender=carol@out.test'), carols)
+      same(await found(t, 'sender=carol@out.test', 'state=held'), ['eve@two.test'])
+      same(await found(t, 'rcpt=bob@one.test', 'sender=carol@out.test'), ['Bob@one.test'])
+      const states = await t.queue.count(where('sender=carol@out.test'), 'state')
+      same([states.get('ready'), states.get('leased'), states.get('held'), states.size], [1, 1, 1, 3])
+      await t.queue.release([joe], t.wall(), 'not now')
+      await t.queue.change(where('rcpt=eve@two.test'), { do: 'release' }, 'op')
+      await t.advance(2000)
+      same((await claimSample(t.queue)).length, 4)
+      same(await found(t, 'sender=carol@out.test', 'state=leased'), carols)
+      same(await found(t, 'rcpt=joe@three.test'), ['joe@three.test'])
+      same(await found(t, 'sender='), ['bob@there.test'])
+      same([await found(t, 'sender=nobody@out.test'), await found(t, 'rcpt=nobody@one.test')], [[], []])
     },
   },
   {
