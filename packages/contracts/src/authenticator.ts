@@ -16,7 +16,7 @@ export interface Authenticator {
   scram?(user: string, signal: AbortSignal): Promise<ScramVerifier | undefined>
   /** What new verifiers have, and so what a user who does not exist is shown; 16,384 when absent. */
   readonly scramIterations?: number
-  /** An OAuth 2.0 bearer token (RFC 6750), as XOAUTH2 and OAUTHBEARER bring it (RFC 7628). */
+  /** An OAuth 2.0 bearer token (RFC 6750), as XOAUTH2 and OAUTHBEARER bring it (RFC 7628). `user` is `''` where the token alone is to say. */
   token?(user: string, token: string, signal: AbortSignal): Promise<Identity | undefined>
   /**
    * A certificate that the client has proved to own, for EXTERNAL (RFC 4422 §A). `user` is whom it wants to be, `''` where the certificate

@@ -1,5 +1,6 @@
-import { createHash, createHmac, pbkdf2 } from 'node:crypto'
 import type { Random, ScramVerifier } from '@posthorn/contracts'
+import { scramKeys } from '@posthorn/smtp'
+import { saltedPassword, sha256 } from '@posthorn/system'
 
 /** RFC 7677 §4 asks for 4,096 at least; the client pays for them at every login. */
 export const defaultIterations = 16_384
@@ -20,11 +21,6 @@ export const printVerifier = ({ salt, iterations, storedKey, serverKey }: ScramV
   return `SCRAM-SHA-256$${iterations}:${base64(salt)}$${base64(storedKey)}:${base64(serverKey)}`
 }
 
-const salted = (password: string, salt: Uint8Array, iterations: number): Promise<Buffer> =>
-  new Promise((resolve, reject) => {
-    pbkdf2(password, salt, iterations, 32, 'sha256', (error, key) => (error === null ? resolve(key) : reject(error)))
-  })
-
 /** What a server keeps of a prepared password (RFC 5802 §3): enough to check a client, not enough to be one. */
 export const makeVerifier = async (
   password: string,
@@ -32,8 +28,6 @@ export const makeVerifier = async (
   iterations: number = defaultIterations,
 ): Promise<ScramVerifier> => {
   const salt = random.bytes(16)
-  const key = await salted(password, salt, iterations)
-  const hmac = (label: string): Buffer => createHmac('sha256', key).update(label).digest()
-  const storedKey = createHash('sha256').update(hmac('Client Key')).digest()
-  return { salt, iterations, storedKey: new Uint8Array(storedKey), serverKey: new Uint8Array(hmac('Server Key')) }
+  const { storedKey, serverKey } = scramKeys(await saltedPassword(password, salt, iterations), sha256)
+  return { salt, iterations, storedKey: new Uint8Array(storedKey), serverKey: new Uint8Array(serverKey) }
 }

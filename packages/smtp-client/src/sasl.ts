@@ -1,4 +1,5 @@
 import type { Awaitable } from '@posthorn/contracts'
+import { writeSaslName } from '@posthorn/smtp'
 
 /** One run of a mechanism, from the client's side. Texts are what base64 carries, as UTF-8. */
 export interface SaslRun {
@@ -23,9 +24,6 @@ export const loginRun = (user: string, password: string): SaslRun => {
   return { first: undefined, answer: () => left.shift(), fault: undefined }
 }
 
-/** A name in a GS2 header (RFC 5801 §4): comma and equals sign are written out. */
-export const saslName = (name: string): string => name.replaceAll('=', '=3D').replaceAll(',', '=2C')
-
 /** Google's and Microsoft's own. A challenge is the error, to be answered by nothing. */
 export const xoauth2Run = (user: string, token: string): SaslRun => ({
   first: `user=${user}\x01auth=Bearer ${token}\x01\x01`,
@@ -39,7 +37,7 @@ export const oauthBearerRun = (
   token: string,
   peer: { readonly host: string; readonly port: number },
 ): SaslRun => ({
-  first: `n,a=${saslName(user)},\x01host=${peer.host}\x01port=${peer.port}\x01auth=Bearer ${token}\x01\x01`,
+  first: `n,a=${writeSaslName(user)},\x01host=${peer.host}\x01port=${peer.port}\x01auth=Bearer ${token}\x01\x01`,
   answer: () => '\x01',
   fault: undefined,
 })

@@ -58,7 +58,10 @@ export class Desk {
     this.mayIntroduce = networks(service.xclient ?? [])
     this.isTold = networks(service.directory?.trusted ?? [])
     this.mayForward = networks(service.xforward ?? [])
-    this.decoy = decoys(deps.random.bytes(32), service.authenticator?.scramIterations ?? ITERATIONS)
+    this.decoy = decoys(
+      service.decoySecret ?? deps.random.bytes(32),
+      service.authenticator?.scramIterations ?? ITERATIONS,
+    )
   }
 
   /** Nearly all sessions are taken: those that keep us waiting make room. */

@@ -21,6 +21,11 @@ export interface Service {
    * OAUTHBEARER and XOAUTH2, EXTERNAL. Those that need a client's certificate or channel binding are offered where there is one.
    */
   readonly mechanisms?: readonly string[]
+  /**
+   * What SCRAM makes of it for users who are not there, 32 octets that nobody knows: kept, so that what it shows of them stays the same over
+   * restarts and nodes. Made anew for each listener when absent.
+   */
+  readonly decoySecret?: Uint8Array
   /** STARTTLS is offered only where this is. */
   readonly tls?: ServerTls
   /** TLS from the first octet (RFC 8314 §3). */

@@ -7,4 +7,22 @@ export { xtextDecode, xtextEncode } from './xtext.ts'
 export { parseEhlo } from './ehlo.ts'
 export { ReplyReader } from './reply-reader.ts'
 export type { ReplyFault, ReplyLimits } from './reply-reader.ts'
+export {
+  provedKey,
+  readClientFinal,
+  readClientFirst,
+  readSaslName,
+  readServerFinal,
+  readServerFirst,
+  scramKeys,
+  scramProof,
+  signedWords,
+  writeClientFinal,
+  writeClientFirst,
+  writeSaslName,
+  writeServerFinal,
+  writeServerFirst,
+  writeUnproved,
+} from './scram.ts'
+export type { ClientFinal, ClientFirst, ScramHash, ScramKeys, ServerFirst } from './scram.ts'
 export { DotStuffer } from './dot-stuffer.ts'

@@ -12,10 +12,11 @@ export const servicesOf = (
     readonly accounts: Authenticator
     readonly certificates: Certificates
     readonly queueRuns: QueueRuns | undefined
+    readonly decoySecret: Uint8Array
     readonly intakes: { readonly mx: Intake; readonly submission: Intake; readonly lmtp: Intake }
   },
 ): Readonly<Record<ServiceName, Service>> => {
-  const { chains, accounts, certificates, intakes, queueRuns } = parts
+  const { chains, accounts, certificates, intakes, queueRuns, decoySecret } = parts
   const { hostname, proxies, xclient, xforward } = config
   const limits = limitsOf(config)
   const common = { hostname, proxies, xclient, xforward }
@@ -35,6 +36,7 @@ export const servicesOf = (
     chain: chains.submission,
     intake: intakes.submission,
     authenticator: accounts,
+    decoySecret,
   } as const
   // TLS state of one listener never serves another: each has its own.
   return {

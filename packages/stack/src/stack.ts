@@ -14,6 +14,7 @@ import { accountsOf, usersFile } from './accounts.ts'
 import { bouncePlugins, tagsOf } from './bounces.ts'
 import { certificatesOf } from './certificate.ts'
 import { createChains } from './chains.ts'
+import { decoySecret } from './decoy-secret.ts'
 import { directories } from './directories.ts'
 import { queueRuns } from './queue-runs.ts'
 import { queued } from './queued.ts'
@@ -181,6 +182,7 @@ const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<St
     accounts,
     certificates,
     queueRuns: queueRuns(config, store),
+    decoySecret: await decoySecret(store.keyValue('sasl'), random),
     intakes: {
       mx: createIntake({ ...entrance, chain: chains.mx, handoff: dispatcher }),
       submission: createIntake({ ...entrance, chain: chains.submission, handoff: dispatcher }),

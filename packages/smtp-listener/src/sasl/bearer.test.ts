@@ -13,7 +13,7 @@ describe.each([
     oauthBearer,
     (user: string, auth: string) => `n,a=${user},\x01host=x\x01port=587\x01auth=${auth}\x01\x01`,
   ],
-] as const)('%s', (_name, mechanism, message) => {
+] as const)('%s', (name, mechanism, message) => {
   test('asks about the token', () => {
     expect(say(mechanism, message('ann@example.org', 'Bearer vF9dft4qmTc2Nvb3RlckBhb=='))).toMatchObject({
       ask: 'token',
@@ -30,23 +30,26 @@ describe.each([
     expect(JSON.parse(Buffer.from(told.challenge, 'base64').toString())).toHaveProperty('status')
     expect(told.next(Buffer.from('\x01'))).toEqual({ denied: 'ann' })
   })
+  test.each(['', 'Basic x', 'Bearer ', 'Bearer a b', `Bearer ${'x'.repeat(9000)}`])(
+    'row 32: tells a client that sends %j what it takes, and then refuses it',
+    authorization => {
+      const told = say(mechanism, message('ann', authorization))
+      if (!('challenge' in told)) throw new Error(`not told: ${JSON.stringify(told)}`)
+      const { status, schemes } = JSON.parse(Buffer.from(told.challenge, 'base64').toString()) as Record<string, string>
+      expect([status, schemes]).toEqual([name === 'OAUTHBEARER' ? 'invalid_request' : '400', 'bearer'])
+      expect(told.next(Buffer.from('\x01'))).toEqual({ denied: 'ann' })
+    },
+  )
   test('lets the client speak first', () => {
     const step = mechanism(undefined, context())
     if (!('challenge' in step)) throw new Error('nothing was said')
     expect(step.challenge).toBe('')
     expect(step.next(Buffer.from(message('ann', 'bearer x')))).toMatchObject({ ask: 'token', user: 'ann', token: 'x' })
   })
-  test.each([
-    '',
-    'x',
-    message('', 'Bearer x'),
-    message('ann', 'Basic x'),
-    message('ann', 'Bearer '),
-    message('ann', 'Bearer a b'),
-    message('a\r\nb', 'Bearer x'),
-    message('ann', `Bearer ${'x'.repeat(9000)}`),
-    `${message('ann', 'Bearer x')}y`,
-  ])('row 32: cannot read %j', text => expect(say(mechanism, text)).toEqual({ malformed: true }))
+  test.each(['', 'x', message('a\r\nb', 'Bearer x'), `${message('ann', 'Bearer x')}y`])(
+    'row 32: cannot read %j',
+    text => expect(say(mechanism, text)).toEqual({ malformed: true }),
+  )
 })
 
 describe('EXTERNAL', () => {

@@ -1,3 +1,4 @@
+import { readSaslName } from '@posthorn/smtp'
 import type { Identity } from '@posthorn/contracts'
 import { malformed } from './step.ts'
 import { base64, isName, textOf } from './text.ts'
@@ -7,16 +8,26 @@ const LONGEST_TOKEN = 8192
 /** RFC 6750 §2.1. */
 const bearer = /^Bearer ([A-Za-z0-9._~+/-]+=*)$/i
 
-/** Ask about a token. Where it is not right the client is told why, answers, and is then refused (RFC 7628 §3.2.3). */
-const judged = (user: string, authorization: string, refusal: string): SaslStep => {
+/** What a client is told of a token that is not right; it answers with something that does not matter, and is then refused. */
+interface Refusals {
+  /** Of a token that is not, or no longer, good. */
+  readonly token: string
+  /** Of what is no bearer token, also of none: clients ask so for what there is (RFC 7628 §4.3). */
+  readonly request: string
+}
+const refused = (user: string, challenge: string): SaslStep => ({ challenge, next: () => ({ denied: user }) })
+
+/** Ask about a token (RFC 7628 §3.2.3). */
+const judged = (user: string, authorization: string, refusals: Refusals): SaslStep => {
+  if (user !== '' && !isName(user)) return malformed
   const token = bearer.exec(authorization)?.[1]
-  if (!isName(user) || token === undefined || token.length > LONGEST_TOKEN) return malformed
+  if (token === undefined || token.length > LONGEST_TOKEN) return refused(user, refusals.request)
   return {
     ask: 'token',
     user,
     token,
     next: (identity: Identity | undefined): SaslStep =>
-      identity === undefined ? { challenge: refusal, next: () => ({ denied: user }) } : { identity },
+      identity === undefined ? refused(user, refusals.token) : { identity },
   }
 }
 
@@ -30,27 +41,31 @@ const started =
     return initial === undefined ? { challenge: '', next: message } : message(initial)
   }
 
-const googleRefusal = base64(JSON.stringify({ status: '401', schemes: 'bearer', scope: '' }))
+const inJson = (status: string): string => base64(JSON.stringify({ status, schemes: 'bearer', scope: '' }))
+const ofGoogle: Refusals = { token: inJson('401'), request: inJson('400') }
 
 /** XOAUTH2, never standardised: `user=… ^A auth=Bearer … ^A ^A`. */
 export const xoauth2: SaslMechanism = started(text => {
   // oxlint-disable-next-line no-control-regex -- the separator is one
   const [, user, authorization] = /^user=([^\x01]*)\x01auth=([^\x01]*)\x01\x01$/.exec(text) ?? []
-  return user === undefined || authorization === undefined ? malformed : judged(user, authorization, googleRefusal)
+  return user === undefined || user === '' || authorization === undefined
+    ? malformed
+    : judged(user, authorization, ofGoogle)
 })
 
-const standardRefusal = base64(JSON.stringify({ status: 'invalid_token' }))
+/** RFC 7628 §3.2.2; the words are those of RFC 6750 §3.1. */
+const standard: Refusals = { token: inJson('invalid_token'), request: inJson('invalid_request') }
 // oxlint-disable-next-line no-control-regex -- the separator is one
 const bearerMessage = /^[ny],(?:a=([^,]*))?,\x01((?:[A-Za-z]+=[^\x01]*\x01)*)\x01$/
 
-/** OAUTHBEARER (RFC 7628 §3.1): a gs2 header with the user, then pairs, of which `auth` counts. */
+/** OAUTHBEARER (RFC 7628 §3.1): a gs2 header with the user, or none where the token is to say who it is; then pairs, of which `auth` counts. */
 export const oauthBearer: SaslMechanism = started(text => {
   const [, name = '', pairs] = bearerMessage.exec(text) ?? []
-  if (pairs === undefined || /=(?!2C|3D)/.test(name)) return malformed
+  const user = readSaslName(name)
+  if (pairs === undefined || user === undefined) return malformed
   const authorization = pairs
     .split('\x01')
     .find(pair => pair.startsWith('auth='))
     ?.slice(5)
-  const user = name.replaceAll('=2C', ',').replaceAll('=3D', '=')
-  return authorization === undefined ? malformed : judged(user, authorization, standardRefusal)
+  return authorization === undefined ? malformed : judged(user, authorization, standard)
 })
