@@ -1,7 +1,6 @@
-export { accept, defer, reject, isReply, isDefer, isReject } from './reply.ts'
+export { accept, defer, reject, isReply, isDefer, isReject, encodeReply } from './reply.ts'
 export type { Accept, Class, CodeOf, Defer, Enhanced, Make, Reject, Reply } from './reply.ts'
 export type { RemoteReply } from './remote.ts'
-export { encodeReply } from './encode.ts'
 export { banner, challenge, ehlo, helo, mailboxes, recipientsFollow, startMailInput } from './plain.ts'
 export { helpFor } from './help.ts'
 export {

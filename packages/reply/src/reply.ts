@@ -29,7 +29,34 @@ export type Make<C extends Class> = (
   ...lines: readonly [string, ...string[]]
 ) => Reply<C>
 
-const made = new WeakSet<object>()
+const encode = ({ code, enhanced, lines }: Reply): string => {
+  const last = lines.length - 1
+  return lines.map((line, i) => `${code}${i === last ? ' ' : '-'}${enhanced} ${line}\r\n`).join('')
+}
+
+/** Its private field is what no look-alike has, and costs the collector nothing, as a WeakSet with every reply in it would. */
+class Made<C extends Class> implements Reply<C> {
+  readonly class: C
+  readonly code: CodeOf[C]
+  readonly enhanced: Enhanced<C>
+  readonly lines: readonly string[]
+  #encoded: string | undefined
+
+  constructor(cls: C, code: CodeOf[C], enhanced: Enhanced<C>, lines: readonly string[]) {
+    this.class = cls
+    this.code = code
+    this.enhanced = enhanced
+    this.lines = Object.freeze(lines)
+    Object.freeze(this)
+  }
+  static is(x: unknown): x is Made<Class> {
+    return typeof x === 'object' && x !== null && #encoded in x
+  }
+  /** Most replies are constants, so each is put into words once. */
+  static encoded(reply: Made<Class>): string {
+    return (reply.#encoded ??= encode(reply))
+  }
+}
 
 const make =
   <C extends Class>(cls: C): Make<C> =>
@@ -39,9 +66,7 @@ const make =
       throw new RangeError(`malformed status ${enhanced}`)
     if (lines.length === 0 || lines.some(l => /[^\x20-\x7e]/.test(l) || l.length > 490))
       throw new RangeError('reply text must be short printable ASCII')
-    const reply: Reply<C> = Object.freeze({ class: cls, code, enhanced, lines: Object.freeze([...lines]) })
-    made.add(reply)
-    return reply
+    return new Made(cls, code, enhanced, lines)
   }
 
 export const accept: Make<2> = make(2)
@@ -49,6 +74,9 @@ export const defer: Make<4> = make(4)
 export const reject: Make<5> = make(5)
 
 /** Whether a value was made by `accept`, `defer` or `reject`: a look-alike object is not a reply. */
-export const isReply = (x: unknown): x is Reply => typeof x === 'object' && x !== null && made.has(x)
+export const isReply = (x: unknown): x is Reply => Made.is(x)
 export const isDefer = (x: unknown): x is Defer => isReply(x) && x.class === 4
 export const isReject = (x: unknown): x is Reject => isReply(x) && x.class === 5
+
+/** The reply as it goes on the wire: code and enhanced status on every line (RFC 5321 §4.2, RFC 2034 §4), each with CR LF. */
+export const encodeReply = (reply: Reply): string => (Made.is(reply) ? Made.encoded(reply) : encode(reply))
