@@ -13,33 +13,46 @@ export interface Body {
 }
 
 /** A body over bytes in memory. */
-export const bodyOf = (bytes: Uint8Array): Body => ({
-  size: bytes.byteLength,
-  bytes,
-  async *open() {
-    if (bytes.byteLength > 0) yield bytes
-  },
-})
+export const bodyOf = (bytes: Uint8Array): Body => new BytesBody(bytes)
+
+class BytesBody implements Body {
+  readonly size: number
+  readonly bytes: Uint8Array
+
+  constructor(bytes: Uint8Array) {
+    this.size = bytes.byteLength
+    this.bytes = bytes
+  }
+  async *open(): AsyncGenerator<Uint8Array> {
+    if (this.size > 0) yield this.bytes
+  }
+}
 
 /** In memory on both sides: the whole is joined once, when somebody asks for it, not before. */
-const joinedBody = (head: Uint8Array, bytes: Uint8Array): Body => {
-  let whole: Uint8Array | undefined
-  return {
-    size: head.byteLength + bytes.byteLength,
-    get bytes() {
-      return (whole ??= joinBytes([head, bytes]))
-    },
-    async *open() {
-      yield head
-      if (bytes.byteLength > 0) yield bytes
-    },
+class JoinedBody implements Body {
+  readonly size: number
+  readonly #head: Uint8Array
+  readonly #bytes: Uint8Array
+  #whole: Uint8Array | undefined
+
+  constructor(head: Uint8Array, bytes: Uint8Array) {
+    this.size = head.byteLength + bytes.byteLength
+    this.#head = head
+    this.#bytes = bytes
+  }
+  get bytes(): Uint8Array {
+    return (this.#whole ??= joinBytes([this.#head, this.#bytes]))
+  }
+  async *open(): AsyncGenerator<Uint8Array> {
+    yield this.#head
+    if (this.#bytes.byteLength > 0) yield this.#bytes
   }
 }
 
 /** A header block and what follows it, as one body. Both must live as long as the result. */
 export const concatBody = (head: Uint8Array, body: Body): Body => {
   if (head.byteLength === 0) return body
-  if (body.bytes !== undefined) return joinedBody(head, body.bytes)
+  if (body.bytes !== undefined) return new JoinedBody(head, body.bytes)
   return {
     size: head.byteLength + body.size,
     async *open(signal) {

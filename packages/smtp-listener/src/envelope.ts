@@ -1,5 +1,5 @@
 import { mailboxKey } from '@posthorn/address'
-import type { AcceptedRecipient, ExpandedRecipient, Forwarded, Transaction } from '@posthorn/contracts'
+import type { AcceptedRecipient, ExpandedRecipient, Forwarded, Schedule, Transaction } from '@posthorn/contracts'
 import type { OnRcpt, Recipient } from '@posthorn/plugin'
 import type { MailParams } from '@posthorn/smtp'
 import type { Mailbox } from '@posthorn/address'
@@ -74,37 +74,61 @@ export class Envelope extends Noting implements OnRcpt {
   }
 
   /** What the intake is told. The recipients are those of this moment. */
-  transaction(
-    facts: Pick<Transaction, 'origin' | 'protocol'> & {
-      readonly lmtp: boolean
-      readonly now: number
-      readonly forwarded: Forwarded | undefined
-    },
-  ): Transaction {
-    const { size, body, envid, ret } = this.params
-    const schedule = scheduleOf(this.params, this.user, facts.now)
-    // oxlint-disable-next-line no-this-alias -- the signal is made only when somebody reads it
-    const context = this
-    return {
-      session: this.session,
-      service: this.service,
-      origin: facts.origin,
-      protocol: facts.protocol,
-      client: { ip: this.ip, port: this.port, helo: this.helo, tls: this.tls, user: this.user },
-      ...(facts.forwarded === undefined ? {} : { forwarded: facts.forwarded }),
-      sender: this.sender,
-      recipients: this.recipients.slice(),
-      smtputf8: this.smtputf8,
-      body: body ?? '7bit',
-      ...(envid === undefined ? {} : { envid }),
-      ...(ret === undefined ? {} : { ret }),
-      requireTls: this.requireTls,
-      answersEach: facts.lmtp || this.params.prdr === true,
-      ...(size === undefined ? {} : { size }),
-      ...(schedule === undefined ? {} : { schedule }),
-      get signal() {
-        return context.signal
-      },
-    }
+  transaction(facts: Facts): Transaction {
+    return new Offered(this, facts)
+  }
+}
+
+type Facts = Pick<Transaction, 'origin' | 'protocol'> & {
+  readonly lmtp: boolean
+  readonly now: number
+  readonly forwarded: Forwarded | undefined
+}
+
+/** A class, since a getter in an object literal costs a shape of its own each time, which keeps all it leads to until a full collection. */
+class Offered implements Transaction {
+  readonly session: string
+  readonly service: string
+  readonly origin: Transaction['origin']
+  readonly protocol: string
+  readonly client: Transaction['client']
+  readonly sender: Mailbox | null
+  readonly recipients: readonly AcceptedRecipient[]
+  readonly smtputf8: boolean
+  readonly body: Transaction['body']
+  readonly requireTls: boolean
+  readonly answersEach: boolean
+  declare readonly forwarded?: Forwarded
+  declare readonly envid?: string
+  declare readonly ret?: 'full' | 'hdrs'
+  declare readonly size?: number
+  declare readonly schedule?: Schedule
+  readonly #envelope: Envelope
+
+  constructor(envelope: Envelope, { origin, protocol, lmtp, now, forwarded }: Facts) {
+    const { size, body, envid, ret, prdr } = envelope.params
+    const { ip, port, helo, tls, user } = envelope
+    const schedule = scheduleOf(envelope.params, user, now)
+    this.session = envelope.session
+    this.service = envelope.service
+    this.origin = origin
+    this.protocol = protocol
+    this.client = { ip, port, helo, tls, user }
+    this.sender = envelope.sender
+    this.recipients = envelope.recipients.slice()
+    this.smtputf8 = envelope.smtputf8
+    this.body = body ?? '7bit'
+    this.requireTls = envelope.requireTls
+    this.answersEach = lmtp || prdr === true
+    if (forwarded !== undefined) this.forwarded = forwarded
+    if (envid !== undefined) this.envid = envid
+    if (ret !== undefined) this.ret = ret
+    if (size !== undefined) this.size = size
+    if (schedule !== undefined) this.schedule = schedule
+    this.#envelope = envelope
+  }
+  /** Made only when somebody reads it. */
+  get signal(): AbortSignal {
+    return this.#envelope.signal
   }
 }
