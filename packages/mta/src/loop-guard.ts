@@ -20,7 +20,7 @@ export const loopGuard = (o: LoopGuardOptions = {}): Plugin => {
     name: 'loop-guard',
     setup: () => ({
       headers: headers => {
-        const hops = countReceived(headers)
+        const hops = headers.count('received')
         if (hops > maxHops) return routingLoop
         // Values are only decoded when there are enough fields for it to matter.
         if (own !== undefined && hops > maxOwn && countOwn(headers, own) > maxOwn) return routingLoop
@@ -32,12 +32,6 @@ export const loopGuard = (o: LoopGuardOptions = {}): Plugin => {
 
 const byField = (hostname: string): RegExp =>
   new RegExp(`(?:^|\\s)by\\s+${hostname.replaceAll(/[^\w-]/g, '\\$&')}(?![\\w.-])`, 'i')
-
-const countReceived = (headers: Headers): number => {
-  let hops = 0
-  for (const name of headers.names()) if (name === 'received') hops++
-  return hops
-}
 
 const countOwn = (headers: Headers, own: RegExp): number =>
   headers.all('received').filter(value => own.test(value)).length
