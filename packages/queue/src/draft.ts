@@ -1,4 +1,4 @@
-import { bodyOf } from '@posthorn/message'
+import { bodyOf, concatBody } from '@posthorn/message'
 import type { Body } from '@posthorn/message'
 import type { Claim, Draft, Lease, NewMessage, Owner, QueueId } from '@posthorn/contracts'
 import { headAndFile } from './content.ts'
@@ -65,7 +65,6 @@ export const createDraft = (key: number, nonce: number, id: QueueId, o: DraftDep
     finish()
     const { head = noHead, ...rest } = message
     if (message.recipients.length === 0) throw new RangeError('a message needs a recipient')
-    const content = joinParts([head, ...chunks])
     const stored = {
       key,
       nonce,
@@ -82,9 +81,13 @@ export const createDraft = (key: number, nonce: number, id: QueueId, o: DraftDep
       throw error
     }
     try {
-      const done = await o.submit({ do: 'enqueue', ...stored, ...(claimFor && { claim: claimFor }) }, [[content]])
+      const done = await o.submit({ do: 'enqueue', ...stored, ...(claimFor && { claim: claimFor }) }, [
+        [head, ...chunks],
+      ])
       const leased = done.value as readonly number[] | 'all'
-      const body = file === undefined ? bodyOf(content) : headAndFile(content, stored.size, openFile)
+      if (leased.length === 0) return []
+      const body =
+        file === undefined ? concatBody(head, bodyOf(joinParts(chunks))) : headAndFile(head, stored.size, openFile)
       return claimsOf(stored, leased, { id, body })
     } catch (error) {
       // After a failure of the disk the row may be there when the store is opened again, and then needs its file; if it is not,
@@ -114,7 +117,6 @@ const claimsOf = (
   { id, body }: { readonly id: QueueId; readonly body: Body },
 ): readonly Claim[] => {
   const { message, first, arrived } = stored
-  if (leased !== 'all' && leased.length === 0) return []
   return message.recipients.flatMap((to, i): Claim[] => {
     if (leased !== 'all' && !leased.includes(i)) return []
     const lease: Lease = { delivery: first + i, token: 1 }
