@@ -1,7 +1,7 @@
-import { pino, type Logger } from 'pino'
 import { systemClock } from '@posthorn/system'
 import type { Clock, EventName, Json, Journal, Level } from '@posthorn/contracts'
 import { addFields, type Fields } from './fields.ts'
+import { jsonLine } from './json.ts'
 import { LineSink, type LogStream } from './line-sink.ts'
 import { textLine } from './text.ts'
 import { isoPrinter } from './time.ts'
@@ -37,23 +37,11 @@ const textWriter =
   (name, fields, level) =>
     sink.write(textLine(iso(), level, name, addFields({ ...bound }, fields), colour))
 
-const jsonLogger = (sink: Pick<LineSink, 'write'>, iso: () => string): Logger =>
-  pino(
-    {
-      level: 'debug',
-      base: null,
-      timestamp: () => `,"time":"${iso()}"`,
-      formatters: { level: label => ({ level: label }) },
-    },
-    { write: (line: string) => sink.write(line) },
-  )
-
-const jsonWriter = (root: Logger): Bind => {
-  return bound => {
-    const logger = Object.keys(bound).length === 0 ? root : root.child(bound)
-    return (name, fields, level) => logger[level](addFields({ event: name }, fields))
-  }
-}
+const jsonWriter =
+  (sink: Pick<LineSink, 'write'>, iso: () => string): Bind =>
+  bound =>
+  (name, fields, level) =>
+    sink.write(jsonLine(iso(), level, name, addFields({ ...bound }, fields)))
 
 const journalOf = (bind: Bind, least: number, bound: Readonly<Record<string, Json>>): Journal => {
   // Most sessions say little; what their writer costs is paid at the first event.
@@ -79,7 +67,7 @@ export const createJournal = (o: JournalOptions): LogJournal => {
   const iso = (): string => print(clock.wall())
   const colour = o.colour ?? (o.stream.isTTY === true && (process.env['NO_COLOR'] ?? '') === '')
   const binder = (to: Pick<LineSink, 'write'>): Bind =>
-    o.format === 'text' ? textWriter(to, iso, colour) : jsonWriter(jsonLogger(to, iso))
+    o.format === 'text' ? textWriter(to, iso, colour) : jsonWriter(to, iso)
   const sink = new LineSink(o.stream, lines => {
     let lost = ''
     binder({ write: line => (lost = line) })({})('error', { cause: 'log lines dropped', lines }, 'error')
