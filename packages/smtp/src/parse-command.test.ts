@@ -101,15 +101,24 @@ describe('MAIL and RCPT', () => {
       from: null,
       params: { smtputf8: false, requireTls: false },
     })
-    expect(answers(['MAIL', 'MAIL a@x', 'MAIL FROM', 'MAIL FROM:a@x', 'MAIL FROM: <a@x>', 'MAIL FROM :<a@x>'])).toEqual(
-      ['501 5.5.2'],
-    )
-    expect(answers(['RCPT', 'RCPT TO:b@y', 'RCPT TO: <b@y>', 'RCPT  TO:<b@y>', 'RCPT FROM:<b@y>'])).toEqual([
+    expect(answers(['MAIL', 'MAIL a@x', 'MAIL FROM', 'MAIL FROM:a@x', 'MAIL FROM: a@x', 'MAIL FROM :<a@x>'])).toEqual([
+      '501 5.5.2',
+    ])
+    expect(answers(['RCPT', 'RCPT TO:b@y', 'RCPT TO : <b@y>', 'RCPT  TO:<b@y>', 'RCPT FROM:<b@y>'])).toEqual([
       '501 5.5.2',
     ])
     expect(answers(['MAIL FROM:<a@x>SIZE=1', 'MAIL FROM:<a@x>>', 'MAIL FROM:<a@x', 'MAIL FROM:<a@x>,<b@x>'])).toEqual([
       '501 5.1.7',
     ])
+  })
+
+  test('take a few spaces behind the colon, as devices send them', () => {
+    const [mail, rcpt] = [parse('MAIL FROM:<a@x> SIZE=1'), parse('RCPT TO:<b@y> NOTIFY=NEVER')]
+    expect([parse('MAIL FROM: <a@x> SIZE=1'), parse('MAIL FROM:   <a@x>  SIZE=1')]).toEqual([mail, mail])
+    expect([parse('RCPT TO: <b@y> NOTIFY=NEVER'), parse('rcpt to:  <b@y> notify=never')]).toEqual([rcpt, rcpt])
+    expect(parse('MAIL FROM: <>')).toMatchObject({ from: null })
+    expect(parse('RCPT TO: <postmaster>')).toMatchObject({ to: { local: 'postmaster' } })
+    expect(answers([`MAIL FROM:${' '.repeat(9)}<a@x>`, 'MAIL FROM: ', 'MAIL FROM:'])).toEqual(['501 5.5.2'])
   })
 
   test('row 33: the null path is no recipient', () => {

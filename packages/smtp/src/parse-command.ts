@@ -116,9 +116,14 @@ const pathAndRest = (text: string, smtputf8: boolean, of: PathReplies): Reject |
 
 const isRefusal = (x: object): x is Reject => 'code' in x
 
+/** Octets of `FROM:` or `TO:` up to the path. RFC 5321 §3.3 allows no space behind the colon, but devices send one, and everyone takes it. */
+const fromPath = /^from: {0,8}(?=<)/i
+const toPath = /^to: {0,8}(?=<)/i
+
 const mail: Row = (argument, { offered }) => {
-  if (!/^from:</i.test(argument)) return replies.mailSyntax
-  const text = textOfOctets(argument.slice(5))
+  const before = fromPath.exec(argument)?.[0].length
+  if (before === undefined) return replies.mailSyntax
+  const text = textOfOctets(argument.slice(before))
   if (text === undefined) return replies.badSender
   const path = pathAndRest(text, true, ofSender)
   if (isRefusal(path)) return path
@@ -130,8 +135,9 @@ const mail: Row = (argument, { offered }) => {
 }
 
 const rcpt: Row = (argument, { offered, utf8, domain }) => {
-  if (!/^to:</i.test(argument)) return replies.rcptSyntax
-  const text = textOfOctets(argument.slice(3))
+  const before = toPath.exec(argument)?.[0].length
+  if (before === undefined) return replies.rcptSyntax
+  const text = textOfOctets(argument.slice(before))
   if (text === undefined) return replies.badRecipient
   const postmaster = /^<(postmaster)>(?= |$)/i.exec(text)
   const path =
@@ -176,7 +182,7 @@ const refuse = (verb: Verb | undefined, reply: Reject): ParsedCommand => ({ ok: 
 
 /**
  * Read one command line: its octets, one a character, without the CR LF. Verbs and keywords in any case; white space at the end
- * is tolerated (RFC 5321 §4.1.1), a space around the colon of MAIL and RCPT is not (§3.3). Never throws.
+ * is tolerated (RFC 5321 §4.1.1), so are spaces behind the colon of MAIL and RCPT, but not before it (§3.3). Never throws.
  */
 export const parseCommand = (line: string, options: CommandOptions): ParsedCommand => {
   const trimmed = withoutTrailingSpace(line)
