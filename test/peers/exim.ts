@@ -10,6 +10,7 @@ export const exim: string = peerFile('exim', '/usr/sbin/exim4')
 
 const configuration = (dir: string, o: MailServerOptions): string => `
 primary_hostname = ${o.hostname}
+qualify_domain = ${o.domain}
 spool_directory = ${dir}/spool
 log_file_path = ${dir}/log/%s
 log_selector = +smtp_confirmation +pipelining
@@ -17,6 +18,9 @@ exim_path = ${exim}
 keep_environment =
 daemon_smtp_ports = ${o.port}
 local_interfaces = 127.0.0.1
+# So many mistakes are answered before it closes; three of each unless it is told so.
+smtp_max_synprot_errors = 20
+smtp_max_unknown_commands = 20
 # Not offered unless asked for.
 dsn_advertise_hosts = *
 tls_advertise_hosts = ${o.certificate === undefined ? '' : '*'}

@@ -28,6 +28,8 @@ const startAsPostfix = ({ relay, ...o }: MailServerOptions): Promise<MailServer>
     },
     main: {
       myhostname: o.hostname,
+      myorigin: o.domain,
+      local_recipient_maps: 'unix:passwd.byname',
       mynetworks: '',
       smtpd_relay_restrictions: 'reject_unauth_destination',
       virtual_mailbox_domains: o.domain,
