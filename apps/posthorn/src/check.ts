@@ -23,6 +23,7 @@ export const check = async (o: StateOptions): Promise<void> => {
   say('hostname', c.hostname)
   say('state', state)
   if (c.queue !== 'embedded') say('queue', 'in PostgreSQL, shared with the other nodes')
+  if (c.workers > 1) say('processes', `one for the queue, and ${c.workers} workers`)
   for (const [name, l] of Object.entries(c.listeners))
     say(name, l === false ? 'off' : 'path' in l ? l.path : `${l.host}:${l.port}`)
   say('domains', c.domains.join(', ') || 'none: nothing is delivered here')

@@ -6,7 +6,8 @@ import { afterEach, expect, test } from 'vitest'
 import type { QueueId } from '@posthorn/contracts'
 import { bodyOf, readAll } from '@posthorn/message'
 import { sampleMessage } from '@posthorn/testkit'
-import { connectControl, serveControl, socketPlace } from './control.ts'
+import { connectControl, serveControl } from './control.ts'
+import { socketPlace } from './socket-place.ts'
 import type { QueueOperations } from './queue-operations.ts'
 
 const made: string[] = []
@@ -45,7 +46,7 @@ const queue: QueueOperations = {
 
 test('the end of the control socket leaves the state directory alone, wherever it is', async () => {
   const state = newState()
-  const place = socketPlace(state)
+  const place = socketPlace(state, 'control.sock')
   const control = await serveControl(place, queue)
   expect(existsSync(place.path)).toBe(true)
   await control.close()
@@ -54,7 +55,7 @@ test('the end of the control socket leaves the state directory alone, wherever i
 
 test('a path too long for a socket gets a directory of its own, which goes with the socket', async () => {
   const state = newState('x'.repeat(120))
-  const place = socketPlace(state)
+  const place = socketPlace(state, 'control.sock')
   const control = await serveControl(place, queue)
   expect(place.path.startsWith(state)).toBe(false)
   await control.close()
@@ -63,7 +64,7 @@ test('a path too long for a socket gets a directory of its own, which goes with 
 })
 
 test('operations go over the socket with maps, absences and reasons whole', async () => {
-  const place = socketPlace(newState())
+  const place = socketPlace(newState(), 'control.sock')
   const control = await serveControl(place, queue)
   const client = await connectControl(place.path)
   expect(await client?.count({} as never, 'state')).toEqual(new Map([['ready', 3]]))
@@ -77,7 +78,7 @@ test('operations go over the socket with maps, absences and reasons whole', asyn
 })
 
 test('content goes over the socket both ways, whole and in turn', async () => {
-  const place = socketPlace(newState())
+  const place = socketPlace(newState(), 'control.sock')
   const control = await serveControl(place, queue)
   const client = await connectControl(place.path)
   if (client === undefined) throw new Error('nobody listens')
@@ -98,7 +99,7 @@ test('content goes over the socket both ways, whole and in turn', async () => {
 })
 
 test('who sends no question is cut off, and the others go on', async () => {
-  const place = socketPlace(newState())
+  const place = socketPlace(newState(), 'control.sock')
   const control = await serveControl(place, queue)
   const client = await connectControl(place.path)
   const odd = connect(place.path)

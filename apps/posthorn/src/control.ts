@@ -1,7 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { chmodSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { chmodSync, rmSync } from 'node:fs'
 import type { NewMessage, QueueId } from '@posthorn/contracts'
 import { bodyOf } from '@posthorn/message'
 import {
@@ -16,27 +14,11 @@ import {
 } from './control-wire.ts'
 import { Failure } from './failure.ts'
 import type { QueueOperations } from './queue-operations.ts'
+import { leavePlace, type SocketPlace } from './socket-place.ts'
 
 /** Questions and answers of one value each; `open` and `put` carry content besides. */
 const plain = ['list', 'count', 'show', 'change', 'suspend', 'resume', 'suspensions'] as const
 type Plain = (typeof plain)[number]
-
-// The kernel's limit for the path of a Unix socket is 108 octets.
-const longestPath = 100
-
-/** Where a control socket goes. `made` is a directory made for it alone, which goes with it. */
-export interface SocketPlace {
-  readonly path: string
-  readonly made?: string
-}
-
-/** Inside the state directory, or, when that path is too long for a socket, in a private temporary directory. */
-export const socketPlace = (state: string): SocketPlace => {
-  const inside = join(resolve(state), 'control.sock')
-  if (Buffer.byteLength(inside) <= longestPath) return { path: inside }
-  const made = mkdtempSync(join(tmpdir(), 'posthorn-'))
-  return { path: join(made, 'control.sock'), made }
-}
 
 /** A control socket that is served. */
 export interface Control {
@@ -44,7 +26,8 @@ export interface Control {
 }
 
 /** Serve queue operations, one after the other on each connection. The state directory's lock makes sure that nobody else uses the path. */
-export const serveControl = async ({ path, made }: SocketPlace, queue: QueueOperations): Promise<Control> => {
+export const serveControl = async (place: SocketPlace, queue: QueueOperations): Promise<Control> => {
+  const { path } = place
   rmSync(path, { force: true })
   const sockets = new Set<Socket>()
   const server: Server = createServer(socket => {
@@ -66,9 +49,7 @@ export const serveControl = async ({ path, made }: SocketPlace, queue: QueueOper
     close: async () => {
       for (const socket of sockets) socket.destroy()
       await new Promise<void>(done => void server.close(() => done()))
-      rmSync(path, { force: true })
-      // Never recursive: what else lies beside a socket may be a queue.
-      if (made !== undefined) rmdirSync(made)
+      leavePlace(place)
     },
   }
 }

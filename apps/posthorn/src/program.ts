@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { check } from './check.ts'
 import { addDemoCommand } from './demo.ts'
 import { addMailCommands } from './mail.ts'
@@ -8,6 +8,13 @@ import { start } from './start.ts'
 import { withState } from './state-option.ts'
 import { addUserCommands } from './user.ts'
 import { version } from './version.ts'
+
+/** As the configuration's `workers`. */
+const workerCount = (text: string): number => {
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0
+  if (count < 1 || count > 64) throw new InvalidArgumentError('It must be a number from 1 to 64.')
+  return count
+}
 
 /** The command line: every command with its options. Parsing it rejects with CommanderError or Failure instead of ending the process. */
 export const createProgram = (): Command => {
@@ -22,6 +29,7 @@ export const createProgram = (): Command => {
     .description('run the mail system; without --config in development mode, on loopback')
     .option('--send', 'development mode: let mail for other domains leave this machine')
     .option('--any-port', 'development mode: take whatever ports are free')
+    .option('--workers <n>', "processes that take mail in and deliver it; the configuration's, or 1", workerCount)
     .action(start)
   withState(program.command('check')).description('check the configuration and say what it will do').action(check)
   withState(program.command('send'))

@@ -51,8 +51,11 @@ export const loadSettings = async (o: {
   readonly config?: string
   readonly state?: string
   readonly send?: boolean
+  readonly anyPort?: boolean
+  readonly workers?: number
 }): Promise<Settings> => {
   const development = o.config === undefined
-  const config = o.config === undefined ? checkConfig(developmentConfig(o)) : await loadConfig(o.config)
+  const written = o.config === undefined ? checkConfig(developmentConfig(o)) : await loadConfig(o.config)
+  const config = o.workers === undefined ? written : { ...written, workers: o.workers }
   return { config, development, state: resolve(o.state ?? config.state) }
 }

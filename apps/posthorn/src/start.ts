@@ -1,10 +1,13 @@
 import { join } from 'node:path'
-import { runStack, type ListenerAddress } from '@posthorn/stack'
+import type { LogStream } from '@posthorn/journal'
+import { createStack, runService, type ListenerAddress, type Stack } from '@posthorn/stack'
+import { Crew } from './crew.ts'
 import { prepareDevelopmentUser, type DevelopmentUser } from './development-user.ts'
-import { serveControl, socketPlace, type Control } from './control.ts'
+import { serveControl, type Control } from './control.ts'
 import { operationsOf } from './queue-operations.ts'
 import { removeRunning, writeRunning } from './running.ts'
 import { loadSettings, type Settings } from './settings.ts'
+import { socketPlace } from './socket-place.ts'
 import { terminal, type Terminal } from './terminal.ts'
 import { collectYoungGarbage } from './young-garbage.ts'
 
@@ -14,6 +17,7 @@ export interface StartOptions {
   readonly json?: boolean
   readonly send?: boolean
   readonly anyPort?: boolean
+  readonly workers?: number
 }
 
 /** `posthorn start`: run until SIGTERM or SIGINT. */
@@ -23,13 +27,14 @@ export const start = async (o: StartOptions): Promise<void> => {
   const out = terminal(o.json === true)
   let control: Control | undefined
   const stopCollecting = collectYoungGarbage()
-  await runStack(settings.config, {
-    state,
-    logTo: process.stdout,
-    json: o.json === true,
+  const make = async (logTo: LogStream): Promise<Crew | Stack> =>
+    settings.config.workers > 1
+      ? Crew.open(settings, o, logTo)
+      : createStack(settings.config, { state, logTo, json: o.json === true })
+  await runService(make, {
     onReady: async (listeners, stack) => {
       const user = settings.development ? await prepareDevelopmentUser(stack.users, state) : undefined
-      const place = socketPlace(state)
+      const place = socketPlace(state, 'control.sock')
       const { queue, journal, dispatcher } = stack
       const giveBack = dispatcher.giveBack.bind(dispatcher)
       const whyWaits = dispatcher.whyWaits.bind(dispatcher)

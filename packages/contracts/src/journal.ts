@@ -38,6 +38,8 @@ export type EventName =
   | 'service.stress'
   | 'service.draining'
   | 'service.stopped'
+  | 'worker.started'
+  | 'worker.ended'
   | 'config.loaded'
   | 'error'
   | `plugin.${string}`

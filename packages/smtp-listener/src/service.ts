@@ -94,10 +94,17 @@ export interface ListenerDependencies {
   readonly clock: Clock
   readonly random: Random
   readonly journal: Journal
+  /** Shared by processes that answer the same clients, so that each shows the same of users who are not there; made up when absent. */
+  readonly secret?: Uint8Array
 }
 
-/** Where to listen: a TCP port (0 picks one), or the path of a local socket. */
-export type ListenAt = { readonly host: string; readonly port: number } | { readonly path: string }
+/**
+ * Where to listen: a TCP port (0 picks one), or the path of a local socket. `reusePort` lets other processes of this user listen on the
+ * port too; the kernel deals connections out among them.
+ */
+export type ListenAt =
+  | { readonly host: string; readonly port: number; readonly reusePort?: boolean }
+  | { readonly path: string }
 
 /** One service that accepts connections. */
 export interface Listener {

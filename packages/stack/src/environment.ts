@@ -1,8 +1,19 @@
-import type { Clock, Journal, KeyValue, Network, Queue, Random, Resolver } from '@posthorn/contracts'
+import type { Clock, Journal, KeyValue, Network, Queue, Random, Resolver, SiteKey } from '@posthorn/contracts'
 import type { FetchPolicy } from '@posthorn/tls-policy'
 
 /** The queue with the key-value store beside it. */
 export type Store = Queue & { keyValue(namespace: string): KeyValue }
+
+/** Of several processes that are one server, with one store and the same ports, this is one. */
+export interface WorkerPlace {
+  /** From 1. */
+  readonly number: number
+  readonly of: number
+  /** Whether deliveries to that site are claimed by this one. */
+  readonly mine: (site: SiteKey) => boolean
+  /** The same for all of them, 32 octets. */
+  readonly secret: Uint8Array
+}
 
 /** What a stack takes from outside. Whatever is absent is the operating system's; the lab and the tests bring their own. */
 export interface Environment {
@@ -20,4 +31,6 @@ export interface Environment {
   readonly allowAddress: (ip: string) => boolean
   /** False: nothing listens on the system's network; sessions come by `serve`. */
   readonly listen: boolean
+  /** Absent: it is alone. */
+  readonly worker: WorkerPlace
 }

@@ -200,6 +200,8 @@ export const schema = z.strictObject({
     .prefault({}),
   /** Where the queue is: below the state directory, or in a PostgreSQL database that several nodes share. */
   queue: z.union([z.literal('embedded'), z.strictObject({ postgres })]).default('embedded'),
+  /** Processes that take mail in and deliver it, besides the one that then owns the queue; 1 is a single process for everything. */
+  workers: z.int().min(1).max(64).default(1),
   /** Domains whose mail ends here. */
   domains: z.array(domain).default([]),
   /** Mailboxes besides those of the users; `ann` stands for ann at every domain. */

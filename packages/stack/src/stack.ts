@@ -3,7 +3,6 @@ import { parseMailbox } from '@posthorn/address'
 import type { ExpandedRecipient, Inject, Journal, Resolver, Wire } from '@posthorn/contracts'
 import { createResolver } from '@posthorn/dns'
 import { createInject, createIntake, prepareReport, resolveRecipients, type ResolveFor } from '@posthorn/intake'
-import { createJournal, type LogStream } from '@posthorn/journal'
 import { createLmtpIntake, createMailboxes, type LocalMailboxes } from '@posthorn/mda'
 import { openUsers, type Users } from '@posthorn/msa'
 import { createDispatcher, type Dispatcher } from '@posthorn/mta'
@@ -18,30 +17,27 @@ import { decoySecret } from './decoy-secret.ts'
 import { directories } from './directories.ts'
 import { queueRuns } from './queue-runs.ts'
 import { queued } from './queued.ts'
-import type { Environment, Store } from './environment.ts'
+import type { Environment, Store, WorkerPlace } from './environment.ts'
 import { followUsers } from './follow-users.ts'
 import { hostsOf, type Injector } from './hosts.ts'
 import { mailboxOptions } from './local-mailboxes.ts'
+import { openLog, type LogOptions } from './log.ts'
 import { cleanDaily } from './clean-daily.ts'
-import { takeNodeName } from './node-name.ts'
 import { Opened } from './opened.ts'
 import { createOutbound, withPluginTransports } from './outbound.ts'
 import { serviceNames, type Config, type ServiceName } from './schema.ts'
 import { servicesOf } from './services.ts'
 import { siteLimits } from './site-limits.ts'
 import { explained, StackError } from './stack-error.ts'
-import { leaseTerms, openStore } from './store.ts'
+import { leaseTerms, ownStore } from './store.ts'
+import { ownSites, shareOf } from './worker-share.ts'
 
 /** Where a service listens. */
 export type ListenerAddress = { readonly host: string; readonly port: number } | { readonly path: string }
 
-export interface StackOptions extends Partial<Environment> {
+export interface StackOptions extends Partial<Environment>, LogOptions {
   /** Instead of the configuration's. */
   readonly state?: string
-  /** Where log lines go; nowhere when absent and no journal is given. */
-  readonly logTo?: LogStream & { readonly isTTY?: boolean }
-  /** Log lines as JSON, whatever the configuration says. */
-  readonly json?: boolean
 }
 
 /** A mail system, wired and ready to start. */
@@ -68,11 +64,9 @@ const defaultGraceMs = 10_000
 
 const silent: Journal = { event: () => undefined, child: () => silent }
 
-const formatOf = (config: Config, o: StackOptions): 'json' | 'text' => {
-  if (o.json === true) return 'json'
-  if (config.log.format !== 'auto') return config.log.format
-  return o.logTo?.isTTY === true ? 'text' : 'json'
-}
+/** Of several processes each says which one it is. */
+const numbered = (journal: Journal, worker: WorkerPlace | undefined): Journal =>
+  worker === undefined ? journal : journal.child({ worker: worker.number })
 
 /** The one given, which its owner closes, or one that asks the configured servers. */
 const resolverOf = (
@@ -113,22 +107,19 @@ export const createStack = async (config: Config, o: StackOptions = {}): Promise
   }
 }
 
-const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<Stack> => {
+const wire = async (whole: Config, o: StackOptions, opened: Opened): Promise<Stack> => {
+  const { worker } = o
+  const config = worker === undefined ? whole : shareOf(whole, worker)
   const at = directories(o.state ?? config.state)
   await explained('the state directory', () => mkdirSync(at.state, { recursive: true, mode: 0o700 }))
   const clock = o.clock ?? systemClock
   const random = o.random ?? systemRandom
-  const log =
-    o.logTo === undefined
-      ? undefined
-      : createJournal({ stream: o.logTo, clock, level: config.log.level, format: formatOf(config, o) })
-  const journal = o.journal ?? log ?? silent
+  const { logTo } = o
+  const log = logTo && openLog(config, { ...o, logTo }, clock)
+  const journal = numbered(o.journal ?? log ?? silent, worker)
   const env = { clock, random, journal }
 
-  const node = config.queue === 'embedded' ? undefined : await explained('', () => takeNodeName(at.state, random))
-  if (node !== undefined) opened.add(() => node.release())
-  const store =
-    o.store ?? (await explained('', () => openStore(config, at, { ...env, ...(node && { node: node.name }) })))
+  const store = o.store ?? (await ownStore(config, at, { ...env, opened }))
   opened.add(() => store.close())
   const resolver = resolverOf(config, env, o.resolver)
   opened.add(() => resolver.close())
@@ -173,8 +164,10 @@ const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<St
     concurrency: config.concurrency,
     ...(Object.keys(config.sites).length > 0 && { limits: siteLimits(config) }),
     ...leaseTerms(config),
+    ...(worker === undefined ? {} : { sole: false }),
   })
-  const inject = createInject({ ...outward, handoff: dispatcher })
+  const handoff = worker === undefined ? dispatcher : ownSites(dispatcher, worker)
+  const inject = createInject({ ...outward, handoff })
   injector = { inject, resolve: (recipients, sender) => resolveAll(recipients, { ...outward, sender }) }
 
   const services = servicesOf(config, {
@@ -184,8 +177,8 @@ const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<St
     queueRuns: queueRuns(config, store),
     decoySecret: await decoySecret(store.keyValue('sasl'), random),
     intakes: {
-      mx: createIntake({ ...entrance, chain: chains.mx, handoff: dispatcher }),
-      submission: createIntake({ ...entrance, chain: chains.submission, handoff: dispatcher }),
+      mx: createIntake({ ...entrance, chain: chains.mx, handoff }),
+      submission: createIntake({ ...entrance, chain: chains.submission, handoff }),
       lmtp: createLmtpIntake({
         ...env,
         transports: { ...queued(transports, inject), local: outbound.local },
@@ -195,8 +188,11 @@ const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<St
     },
   })
   const listeners = new Map<ServiceName, Listener>()
-  for (const name of serviceNames) listeners.set(name, createListener(services[name], env))
+  for (const name of serviceNames)
+    listeners.set(name, createListener(services[name], { ...env, ...(worker && { secret: worker.secret }) }))
 
+  /** What one process is enough for. */
+  const isFirst = worker === undefined || worker.number === 1
   let stopped: Promise<void> | undefined
   let starting: Promise<unknown> = Promise.resolve()
   let stopTimers = (): void => undefined
@@ -208,7 +204,9 @@ const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<St
       mailboxes,
       onError: error => trouble('mailboxes', error),
     })
-    const stopCleaning = cleanDaily(outbound.maildirs, { clock, onError: error => trouble('cleaning Maildirs', error) })
+    const stopCleaning = isFirst
+      ? cleanDaily(outbound.maildirs, { clock, onError: error => trouble('cleaning Maildirs', error) })
+      : () => undefined
     stopTimers = () => {
       stopFollowing()
       stopCleaning()
@@ -218,7 +216,10 @@ const wire = async (config: Config, o: StackOptions, opened: Opened): Promise<St
     for (const [name, listener] of listeners) {
       const place = config.listeners[name]
       if (place === false || o.listen === false || stopped !== undefined) continue
-      const listening = await explained(`the service ${name}`, () => listener.listen(place))
+      // A port can be shared, a path cannot.
+      if ('path' in place && !isFirst) continue
+      const shared = worker === undefined || 'path' in place ? place : { ...place, reusePort: true }
+      const listening = await explained(`the service ${name}`, () => listener.listen(shared))
       addresses[name] = 'path' in place ? place : listening
     }
     if (stopped !== undefined) throw new StackError('it was stopped before it had started')

@@ -4,7 +4,10 @@ import type { Clock, Journal, Random } from '@posthorn/contracts'
 import type { Directories } from './directories.ts'
 import type { Store } from './environment.ts'
 import type { Config } from './schema.ts'
+import { takeNodeName } from './node-name.ts'
+import type { Opened } from './opened.ts'
 import { readSecret } from './secret.ts'
+import { explained } from './stack-error.ts'
 
 /** The URL of the database that several nodes share; undefined when the queue is below the state directory. Throws ConfigError. */
 export const databaseUrl = ({ queue }: Config): string | undefined => {
@@ -22,6 +25,21 @@ const leaseShare = 0.8
 /** How the dispatcher must work on the configured queue. */
 export const leaseTerms = ({ queue }: Config): { readonly sole?: false; readonly leaseMs?: number } =>
   queue === 'embedded' ? {} : { sole: false, leaseMs: Math.floor(queue.postgres.takeover * leaseShare) }
+
+/**
+ * Open the configured queue as the one process of this state directory that does; what else must be given back for it is added to
+ * `opened`, and the store is not. Rejects with StackError.
+ */
+export const ownStore = async (
+  config: Config,
+  at: Directories,
+  o: { readonly clock: Clock; readonly random: Random; readonly journal: Journal; readonly opened: Opened },
+): Promise<Store> => {
+  const { opened, ...env } = o
+  const node = config.queue === 'embedded' ? undefined : await explained('', () => takeNodeName(at.state, env.random))
+  if (node !== undefined) opened.add(() => node.release())
+  return explained('', () => openStore(config, at, { ...env, ...(node && { node: node.name }) }))
+}
 
 /** Open the configured queue; `node` is our name among those that share it, kept over restarts. Rejects as the packages do. */
 export const openStore = async (

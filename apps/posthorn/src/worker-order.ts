@@ -1,0 +1,30 @@
+import type { Config } from '@posthorn/stack'
+
+/** What a worker is told first: what it is, and where everything stands. */
+export interface WorkerOrder {
+  readonly begin: {
+    readonly number: number
+    readonly of: number
+    /** The configuration file; development mode without one. */
+    readonly config?: string
+    readonly state: string
+    readonly send?: boolean
+    /** Ports that are known to be free, the same for all workers. */
+    readonly listeners: Config['listeners']
+    /** Log lines as JSON, else for people. */
+    readonly json: boolean
+    /** Of the queue. */
+    readonly socket: string
+    /** What the workers of one run share, in hexadecimal. */
+    readonly secret: string
+  }
+}
+
+/** What a worker is told later. */
+export type WorkerWord =
+  | { readonly stop: { readonly graceMs: number } }
+  /** An operator has suspended that site: what the dispatcher holds of it goes back. */
+  | { readonly giveBack: { readonly site: string; readonly why: string } }
+
+/** What a worker says. */
+export type WorkerSays = { readonly ready: true } | { readonly failed: string }

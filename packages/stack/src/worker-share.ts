@@ -1,0 +1,29 @@
+import type { Handoff, SiteKey } from '@posthorn/contracts'
+import type { WorkerPlace } from './environment.ts'
+import type { Config } from './schema.ts'
+
+/** The configuration of one of several processes: of what is limited in all, each has its part. */
+export const shareOf = (config: Config, { of }: WorkerPlace): Config => {
+  const part = (all: number): number => Math.ceil(all / of)
+  const { limits, concurrency } = config
+  return {
+    ...config,
+    limits: {
+      ...limits,
+      connections: part(limits.connections),
+      connectionsPerAddress: part(limits.connectionsPerAddress),
+    },
+    concurrency: { ...concurrency, total: part(concurrency.total) },
+  }
+}
+
+/** Mail that stays on this machine has no window at another's server to be counted in: whoever takes it in delivers it. */
+const staysHere = (site: SiteKey): boolean => site.startsWith('local:') || site.startsWith('trap:')
+
+/** The dispatcher as intakes see it: it takes fresh mail for its own sites only, so that each site's windows stay in one process. */
+export const ownSites = (dispatcher: Handoff, { mine }: WorkerPlace): Handoff => ({
+  owner: dispatcher.owner,
+  leaseMs: dispatcher.leaseMs,
+  wants: sites => sites.every(site => staysHere(site) || mine(site)) && dispatcher.wants(sites),
+  take: claims => dispatcher.take(claims),
+})

@@ -1,0 +1,216 @@
+import { readdirSync } from 'node:fs'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { run, until } from '../peers/command.ts'
+import type { Running } from '../peers/posthorn.ts'
+import { command, makeSite, type Site } from '../peers/site.ts'
+import { sendMail, talk, type Talk } from '../peers/talk.ts'
+
+// Real processes, on machines that do other things as well.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 })
+
+const user = 'ann@example.org'
+let site: Site
+beforeAll(async () => {
+  site = await makeSite({ users: [user], body: 'workers: 2, limits: { connectionsPerAddress: 200 },' })
+})
+afterAll(() => site.remove())
+
+interface Event {
+  readonly event: string
+  readonly worker?: number
+  readonly pid?: number
+  readonly [field: string]: unknown
+}
+/** The log; throws when a line of it is not whole. */
+const eventsOf = (running: Running): readonly Event[] =>
+  running
+    .output()
+    .trim()
+    .split('\n')
+    .filter(line => line !== '')
+    .map(line => JSON.parse(line) as Event)
+const startedWorkers = (running: Running): readonly number[] =>
+  eventsOf(running).flatMap(({ event, pid }) => (event === 'worker.started' && pid !== undefined ? [pid] : []))
+const workersOf = (running: Running): Promise<readonly number[]> =>
+  until('two workers', () => {
+    const pids = startedWorkers(running)
+    return pids.length >= 2 ? pids : undefined
+  })
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+const gone = (pids: readonly number[]): Promise<true> =>
+  until('the end of the workers', () => !pids.some(isAlive) || undefined)
+const greeted = async (port: number): Promise<Talk> => {
+  const t = await talk(port)
+  await t.say('EHLO client.example')
+  return t
+}
+const mail = (marker: string, size = 600) => ({
+  to: [user],
+  content: `Subject: ${marker}\r\n\r\n${`${marker} `.repeat(size / 10).replaceAll(/(.{1,900}) /g, '$1\r\n')}\r\nend-of-${marker}`,
+})
+const markersOf = (): ReadonlySet<string> =>
+  new Set(site.messages(user).flatMap(m => /end-of-(\S+)/.exec(m)?.slice(1, 2) ?? []))
+const allArrived = (markers: readonly string[]): Promise<true> =>
+  until(
+    'every promised message',
+    () => {
+      const arrived = markersOf()
+      return markers.every(marker => arrived.has(marker)) || undefined
+    },
+    30_000,
+  )
+
+test('two workers take mail through each door, log whole lines with their number, and end in good order', async () => {
+  const running = await site.start()
+  const pids = await workersOf(running)
+  expect(Object.keys(running.ports)).toEqual(['mx', 'submission', 'submissions', 'lmtp'])
+  const markers: string[] = []
+  for (let i = 0; i < 12; i++) {
+    const t = await greeted(running.port('mx'))
+    expect(await sendMail(t, mail(`mx${i}`, i % 4 === 3 ? 150_000 : 600))).toMatch(/^250 /)
+    markers.push(`mx${i}`)
+    t.cut()
+  }
+  for (const [name, port, tls] of [
+    ['submission', running.port('submission'), 'starttls'],
+    ['submissions', running.port('submissions'), 'implicit'],
+  ] as const) {
+    const sent = await site.posthorn(
+      'send',
+      ...['--to', user, '--subject', name, '--text', `end-of-${name}`, '--user', user, '--ca', site.certificate],
+      ...['--server', `localhost:${port}`, ...(tls === 'implicit' ? ['--implicit-tls'] : [])],
+    )
+    expect(sent.stderr).toBe('')
+    markers.push(name)
+  }
+  const lmtp = await talk(running.port('lmtp'))
+  await lmtp.say('LHLO client.example')
+  expect(await sendMail(lmtp, mail('lmtp'))).toMatch(/^250 /)
+  lmtp.cut()
+  await allArrived([...markers, 'lmtp'])
+  await site.drained()
+
+  const idle = await greeted(running.port('mx'))
+  const ended = running.stop()
+  expect(await idle.reply()).toMatch(/^421 4\.3\.2 /)
+  expect(await ended).toBe(0)
+  await gone(pids)
+  const received = eventsOf(running).filter(e => e.event === 'message.received')
+  expect(received.length).toBeGreaterThanOrEqual(14)
+  expect(new Set(received.map(e => e.worker))).toEqual(new Set([1, 2]))
+  // Given back, so that the next run has nothing to recover; nothing but the log is left of the sockets.
+  const next = await site.start()
+  expect(await next.stop()).toBe(0)
+  expect(next.output()).not.toContain('queue.recovered')
+  expect(readdirSync(site.state).filter(name => name.endsWith('.sock'))).toEqual([])
+})
+
+/** Send message after message, on one connection after another, until told to stop. */
+const keepSending = async (
+  port: number,
+  o: { readonly name: string; readonly promised: string[]; readonly isOver: () => boolean },
+): Promise<void> => {
+  for (let i = 0; !o.isOver();) {
+    try {
+      const t = await greeted(port)
+      for (; !o.isOver(); i++) {
+        const marker = `${o.name}-${i}`
+        const reply = await sendMail(t, mail(marker, i % 7 === 6 ? 100_000 : 800))
+        if (reply.startsWith('250 ')) o.promised.push(marker)
+      }
+      t.cut()
+    } catch {
+      // Its worker was killed, or the owner: the message may be there or not.
+      i++
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+  }
+}
+
+test('a worker that is killed under load loses nothing and stops nobody else, and another takes its place', async () => {
+  const running = await site.start()
+  const [victim = 0] = await workersOf(running)
+  const sessions = await Promise.all(Array.from({ length: 16 }, () => greeted(running.port('mx'))))
+  const promised: string[] = []
+  let over = false
+  const load = [0, 1, 2, 3].map(n => keepSending(running.port('mx'), { name: `w${n}`, promised, isOver: () => over }))
+  await until('some mail', () => promised.length > 40 || undefined)
+  process.kill(victim, 'SIGKILL')
+  const answers = await Promise.all(
+    sessions.map((t, i) =>
+      sendMail(t, mail(`held${i}`)).then(
+        reply => [`held${i}`, reply] as const,
+        () => undefined,
+      ),
+    ),
+  )
+  const served = answers.filter(answer => answer !== undefined)
+  // Those of the other worker go on as if nothing had been.
+  expect(served.length).toBeGreaterThan(0)
+  expect(served.map(([, reply]) => reply.slice(0, 4))).toEqual(served.map(() => '250 '))
+  const before = promised.length
+  await until(
+    'another worker',
+    () => eventsOf(running).filter(e => e.event === 'worker.started').length > 2 || undefined,
+  )
+  await until('more mail', () => promised.length > before + 40 || undefined)
+  over = true
+  await Promise.all(load)
+  await allArrived([...promised, ...served.map(([marker]) => marker)])
+  expect(eventsOf(running)).toContainEqual(
+    expect.objectContaining({ event: 'worker.ended', level: 'error', worker: 1, signal: 'SIGKILL' }),
+  )
+  expect(await running.stop()).toBe(0)
+})
+
+test('when the owner of the queue is killed its workers end by themselves, and the next run delivers what was promised', async () => {
+  const running = await site.start()
+  const pids = await workersOf(running)
+  const promised: string[] = []
+  let over = false
+  const load = [0, 1, 2, 3].map(n => keepSending(running.port('mx'), { name: `o${n}`, promised, isOver: () => over }))
+  await until('some mail', () => promised.length > 40 || undefined)
+  await running.kill()
+  over = true
+  await gone(pids)
+  await Promise.all(load)
+  const next = await site.start()
+  await allArrived(promised)
+  expect(await next.stop()).toBe(0)
+})
+
+test('who tells one worker to end gets another in its place, and sessions end with 421', async () => {
+  const running = await site.start()
+  const [first = 0] = await workersOf(running)
+  const sessions = await Promise.all(Array.from({ length: 16 }, () => greeted(running.port('mx'))))
+  process.kill(first, 'SIGTERM')
+  await gone([first])
+  await until('another worker', () => startedWorkers(running).length > 2 || undefined)
+  const replies = await Promise.all(sessions.map(t => t.say('NOOP').catch(() => 'closed')))
+  expect(new Set(replies.map(reply => reply.slice(0, 3)))).toEqual(new Set(['250', '421']))
+  expect(await running.stop()).toBe(0)
+})
+
+test('a port that another server has is refused by name, although ports can be shared', async () => {
+  const running = await site.start()
+  const other = await makeSite({
+    body: `workers: 2, listeners: { mx: { host: '127.0.0.1', port: ${running.port('mx')} } },`,
+  })
+  const ran = await other.posthorn('start', '--json')
+  expect(ran.stderr).toMatch(/^posthorn: the service mx: .*EADDRINUSE.*\n$/)
+  expect([ran.code, ran.stdout.includes('"ready"')]).toEqual([1, false])
+  other.remove()
+  expect(await running.stop()).toBe(0)
+})
+
+test.each(['0', '65', 'two', '-1'])('--workers %s is refused with what is allowed', async count => {
+  const ran = await run(command, ['start', '--workers', count])
+  expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining('It must be a number from 1 to 64.')])
+})
