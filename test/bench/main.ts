@@ -5,6 +5,7 @@ import { measure, median, type Sample } from './measure.ts'
 import { postfixSystem } from './postfix-system.ts'
 import { posthornSystem } from './posthorn-system.ts'
 import { startSink } from './sink.ts'
+import type { System } from './system.ts'
 
 const { values: flags } = parseArgs({
   options: {
@@ -12,18 +13,23 @@ const { values: flags } = parseArgs({
     full: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '5' },
     only: { type: 'string' },
+    workers: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
 if (flags.help) {
-  console.log(`npm run bench -- [--full] [--json] [--rounds N] [--only accept|maildir|relay]
+  console.log(`npm run bench -- [--full] [--json] [--rounds N] [--only accept|maildir|relay] [--workers N]
 Posthorn beside a tuned Postfix on this machine, in alternating runs; medians. Needs Debian's postfix and root.
---full    every combination of workload, size, sessions and connections, instead of the five with a target`)
+--full      every combination of workload, size, sessions and connections, instead of the five with a target
+--workers   Posthorn with so many workers beside itself in one process, instead of Postfix`)
   process.exit(0)
 }
 const rounds = Number(flags.rounds)
 if (!Number.isInteger(rounds) || rounds < 1 || rounds > 50)
   throw new Error('--rounds takes a whole number from 1 to 50')
+const workers = flags.workers === undefined ? undefined : Number(flags.workers)
+if (workers !== undefined && (!Number.isInteger(workers) || workers < 2 || workers > 64))
+  throw new Error('--workers takes a whole number from 2 to 64')
 for (const program of ['smtp-source', 'smtp-sink', 'postfix'])
   if (!has(program)) throw new Error(`${program} is missing: scripts/install-peers installs what the bench needs`)
 
@@ -36,11 +42,16 @@ say(`${cells.length} cells, ${rounds} alternating runs each after one to warm up
 const runSeconds = flags.full ? 1.5 : 2.5
 
 const sink = await startSink()
-const systems = [await postfixSystem(sink.port), await posthornSystem(sink.port)]
+/** The first is what the second is held against. */
+const systems =
+  workers === undefined
+    ? ([await postfixSystem(sink.port), await posthornSystem(sink.port)] as const)
+    : ([await posthornSystem(sink.port), await posthornSystem(sink.port, workers)] as const)
+const [theirs, ours] = systems
 const results: object[] = []
 try {
   for (const cell of cells) {
-    const samples: Record<string, Sample[]> = { postfix: [], posthorn: [] }
+    const samples = new Map<string, Sample[]>(systems.map(system => [system.name, []]))
     const counts: Record<string, number> = {}
     for (const system of systems) {
       const { perSecond } = await measure(system, { cell, count: warmUp(cell) }, sink)
@@ -48,8 +59,8 @@ try {
     }
     for (let round = 0; round < rounds; round++)
       for (const system of systems)
-        samples[system.name]?.push(await measure(system, { cell, count: counts[system.name] ?? 0 }, sink))
-    results.push(report(cell, samples['posthorn'] ?? [], samples['postfix'] ?? []))
+        samples.get(system.name)?.push(await measure(system, { cell, count: counts[system.name] ?? 0 }, sink))
+    results.push(report(cell, samples))
   }
 } finally {
   for (const system of systems) await system.stop()
@@ -57,26 +68,28 @@ try {
 }
 if (flags.json) console.log(JSON.stringify({ filesystem: fs, rounds, cells: results }, undefined, 2))
 
-function report(cell: Cell, ours: readonly Sample[], theirs: readonly Sample[]): object {
-  const of = (samples: readonly Sample[]): Sample => ({
-    perSecond: median(samples.map(s => s.perSecond)),
-    cpu: median(samples.map(s => s.cpu)),
-    memory: Math.max(...samples.map(s => s.memory)),
-  })
-  const posthorn = of(ours)
-  const postfix = of(theirs)
-  const ratio = { rate: posthorn.perSecond / postfix.perSecond, cpu: posthorn.cpu / postfix.cpu }
+function report(cell: Cell, samples: ReadonlyMap<string, readonly Sample[]>): object {
+  const of = ({ name: system }: System): Sample => {
+    const runs = samples.get(system) ?? []
+    return {
+      perSecond: median(runs.map(s => s.perSecond)),
+      cpu: median(runs.map(s => s.cpu)),
+      memory: Math.max(...runs.map(s => s.memory)),
+    }
+  }
+  const [our, their] = [of(ours), of(theirs)]
+  const ratio = { rate: our.perSecond / their.perSecond, cpu: our.cpu / their.cpu }
   const target =
-    cell.target === undefined
+    cell.target === undefined || workers !== undefined
       ? ''
       : ratio.rate >= cell.target
         ? `  (target ${cell.target}: reached)`
         : `  (target ${cell.target}: NOT reached)`
+  const line = ({ name: system }: System, s: Sample): string =>
+    `  ${system.padEnd(10)} ${s.perSecond.toFixed(0).padStart(6)}/s  ${s.cpu.toFixed(2)} CPU s per 1,000  ${s.memory.toFixed(0)} MiB\n`
   say(
-    `${name(cell)}\n` +
-      `  posthorn ${posthorn.perSecond.toFixed(0).padStart(6)}/s  ${posthorn.cpu.toFixed(2)} CPU s per 1,000  ${posthorn.memory.toFixed(0)} MiB\n` +
-      `  postfix  ${postfix.perSecond.toFixed(0).padStart(6)}/s  ${postfix.cpu.toFixed(2)} CPU s per 1,000  ${postfix.memory.toFixed(0)} MiB\n` +
-      `  ratio    ${ratio.rate.toFixed(2)} × the rate, ${ratio.cpu.toFixed(2)} × the CPU${target}`,
+    `${name(cell)}\n${line(ours, our)}${line(theirs, their)}` +
+      `  ratio      ${ratio.rate.toFixed(2)} × the rate, ${ratio.cpu.toFixed(2)} × the CPU${target}`,
   )
-  return { ...cell, posthorn, postfix, ratio }
+  return { ...cell, [ours.name]: our, [theirs.name]: their, ratio }
 }

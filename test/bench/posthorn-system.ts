@@ -29,14 +29,16 @@ export default defineConfig({
   return file
 }
 
-/** Posthorn with durability on, one process for each workload. */
-export const posthornSystem = async (sinkPort: number): Promise<System> => {
+/** Posthorn with durability on, one server for each workload, each in one process unless it has workers. */
+export const posthornSystem = async (sinkPort: number, workers = 1): Promise<System> => {
   const dir = mkdtempSync(join(tmpdir(), 'posthorn-bench-'))
   const launch = async (name: string, body: string) => {
     const at = mkdtempSync(join(dir, `${name}-`))
     return {
       state: join(at, 'var'),
-      running: await startPosthorn(['start', '--json', '--config', config(at, body), '--state', join(at, 'var')]),
+      running: await startPosthorn(
+        `start --json --workers ${workers} --config ${config(at, body)} --state ${join(at, 'var')}`.split(' '),
+      ),
     }
   }
   const accept = await launch(
@@ -50,7 +52,7 @@ export const posthornSystem = async (sinkPort: number): Promise<System> => {
   )
   const all = { accept, maildir, relay }
   return {
-    name: 'posthorn',
+    name: workers === 1 ? 'posthorn' : `${workers} workers`,
     target: work => ({
       port: all[work].running.ports.mx ?? 0,
       to: work === 'relay' ? 'bob@elsewhere.test' : 'bob@bench.test',

@@ -2,7 +2,7 @@ import type { Work } from './cells.ts'
 
 /** A mail system under load: Posthorn's or Postfix's, with the same duties. */
 export interface System {
-  readonly name: 'posthorn' | 'postfix'
+  readonly name: string
   /** Where `smtp-source` sends to for this workload, and to whom. */
   target(work: Work): { readonly port: number; readonly to: string }
   /** The root of the processes whose time and memory count. */

@@ -82,11 +82,9 @@ test('two workers take mail through each door, log whole lines with their number
     ['submission', running.port('submission'), 'starttls'],
     ['submissions', running.port('submissions'), 'implicit'],
   ] as const) {
-    const sent = await site.posthorn(
-      'send',
-      ...['--to', user, '--subject', name, '--text', `end-of-${name}`, '--user', user, '--ca', site.certificate],
-      ...['--server', `localhost:${port}`, ...(tls === 'implicit' ? ['--implicit-tls'] : [])],
-    )
+    const how = ['--user', user, '--ca', site.certificate, '--server', `localhost:${port}`]
+    if (tls === 'implicit') how.push('--implicit-tls')
+    const sent = await site.posthorn('send', '--to', user, '--subject', name, '--text', `end-of-${name}`, ...how)
     expect(sent.stderr).toBe('')
     markers.push(name)
   }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { SiteKey } from '@posthorn/contracts'
 import type { LogStream } from '@posthorn/journal'
-import { openOwner, type ListenerAddress, type QueueOwner, type Runnable } from '@posthorn/stack'
+import { formatOf, openOwner, type ListenerAddress, type QueueOwner, type Runnable } from '@posthorn/stack'
 import { freePlaces } from './places.ts'
 import type { Settings } from './settings.ts'
 import { leavePlace, socketPlace, type SocketPlace } from './socket-place.ts'
@@ -69,7 +69,7 @@ export class Crew implements Runnable {
       ...(send !== undefined && { send }),
       state,
       listeners,
-      json: json === true || config.log.format === 'json' || (config.log.format === 'auto' && this.#log.isTTY !== true),
+      json: formatOf(config, { logTo: this.#log, json: json === true }) === 'json',
       socket: this.#place.path,
       secret: randomBytes(32).toString('hex'),
     }

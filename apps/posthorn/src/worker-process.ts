@@ -79,11 +79,13 @@ export class WorkerProcess {
       let why: string | undefined
       let ready = false
       child.on('message', (says: WorkerSays) => {
-        if ('failed' in says) return void (why = says.failed)
-        clearTimeout(late)
-        ready = true
-        journal.event('worker.started', { worker: number, pid: child.pid })
-        resolve()
+        if ('failed' in says) why = says.failed
+        else {
+          clearTimeout(late)
+          ready = true
+          journal.event('worker.started', { worker: number, pid: child.pid })
+          resolve()
+        }
       })
       child.on('error', error => (why ??= error.message))
       child.once('exit', (code, signal) => {
