@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { run, until } from '../peers/command.ts'
 import type { Running } from '../peers/posthorn.ts'
 import { command, makeSite, type Site } from '../peers/site.ts'
@@ -14,6 +14,17 @@ beforeAll(async () => {
   site = await makeSite({ users: [user], body: 'workers: 2, limits: { connectionsPerAddress: 200 },' })
 })
 afterAll(() => site.remove())
+
+let last: Running | undefined
+const start = async (): Promise<Running> => (last = await site.start())
+// What a failed test leaves must not keep the next from the state directory.
+afterEach(() => {
+  try {
+    if (last !== undefined) process.kill(last.pid, 'SIGKILL')
+  } catch {
+    // It has ended, as it should.
+  }
+})
 
 interface Event {
   readonly event: string
@@ -68,7 +79,7 @@ const allArrived = (markers: readonly string[]): Promise<true> =>
   )
 
 test('two workers take mail through each door, log whole lines with their number, and end in good order', async () => {
-  const running = await site.start()
+  const running = await start()
   const pids = await workersOf(running)
   expect(Object.keys(running.ports)).toEqual(['mx', 'submission', 'submissions', 'lmtp'])
   const markers: string[] = []
@@ -104,7 +115,7 @@ test('two workers take mail through each door, log whole lines with their number
   expect(received.length).toBeGreaterThanOrEqual(14)
   expect(new Set(received.map(e => e.worker))).toEqual(new Set([1, 2]))
   // Given back, so that the next run has nothing to recover; nothing but the log is left of the sockets.
-  const next = await site.start()
+  const next = await start()
   expect(await next.stop()).toBe(0)
   expect(next.output()).not.toContain('queue.recovered')
   expect(readdirSync(site.state).filter(name => name.endsWith('.sock'))).toEqual([])
@@ -133,7 +144,7 @@ const keepSending = async (
 }
 
 test('a worker that is killed under load loses nothing and stops nobody else, and another takes its place', async () => {
-  const running = await site.start()
+  const running = await start()
   const [victim = 0] = await workersOf(running)
   const sessions = await Promise.all(Array.from({ length: 16 }, () => greeted(running.port('mx'))))
   const promised: string[] = []
@@ -163,13 +174,13 @@ test('a worker that is killed under load loses nothing and stops nobody else, an
   await Promise.all(load)
   await allArrived([...promised, ...served.map(([marker]) => marker)])
   expect(eventsOf(running)).toContainEqual(
-    expect.objectContaining({ event: 'worker.ended', level: 'error', worker: 1, signal: 'SIGKILL' }),
+    expect.objectContaining({ event: 'worker.ended', level: 'error', pid: victim, signal: 'SIGKILL' }),
   )
   expect(await running.stop()).toBe(0)
 })
 
 test('when the owner of the queue is killed its workers end by themselves, and the next run delivers what was promised', async () => {
-  const running = await site.start()
+  const running = await start()
   const pids = await workersOf(running)
   const promised: string[] = []
   let over = false
@@ -179,13 +190,13 @@ test('when the owner of the queue is killed its workers end by themselves, and t
   over = true
   await gone(pids)
   await Promise.all(load)
-  const next = await site.start()
+  const next = await start()
   await allArrived(promised)
   expect(await next.stop()).toBe(0)
 })
 
 test('who tells one worker to end gets another in its place, and sessions end with 421', async () => {
-  const running = await site.start()
+  const running = await start()
   const [first = 0] = await workersOf(running)
   const sessions = await Promise.all(Array.from({ length: 16 }, () => greeted(running.port('mx'))))
   process.kill(first, 'SIGTERM')
@@ -197,7 +208,7 @@ test('who tells one worker to end gets another in its place, and sessions end wi
 })
 
 test('a port that another server has is refused by name, although ports can be shared', async () => {
-  const running = await site.start()
+  const running = await start()
   const other = await makeSite({
     body: `workers: 2, listeners: { mx: { host: '127.0.0.1', port: ${running.port('mx')} } },`,
   })

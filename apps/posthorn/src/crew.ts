@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import type { SiteKey } from '@posthorn/contracts'
 import type { LogStream } from '@posthorn/journal'
 import { formatOf, openOwner, type ListenerAddress, type QueueOwner, type Runnable } from '@posthorn/stack'
+import type { OperationDeps } from './queue-operations.ts'
 import { freePlaces } from './places.ts'
 import type { Settings } from './settings.ts'
 import { leavePlace, socketPlace, type SocketPlace } from './socket-place.ts'
@@ -52,10 +52,14 @@ export class Crew implements Runnable {
   get journal(): QueueOwner['journal'] {
     return this.#owner.journal
   }
-  /** What an operator takes back from the dispatchers, all of them. */
-  readonly dispatcher: { giveBack(site: SiteKey, why: string): void } = {
+  /** What an operator asks of the dispatchers, all of them. */
+  readonly dispatchers: Required<Pick<OperationDeps, 'giveBack' | 'whyWait'>> = {
     giveBack: (site, why) => {
       for (const worker of this.#workers) worker.say({ giveBack: { site, why } })
+    },
+    whyWait: async held => {
+      const answers = await Promise.all(this.#workers.map(worker => worker.whyWait(held)))
+      return held.map((_, i) => answers.map(reasons => reasons[i]).find(reason => typeof reason === 'string'))
     },
   }
 

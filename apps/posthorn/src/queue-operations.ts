@@ -1,4 +1,4 @@
-import type { Journal, NewMessage, Queue, QueueId, QueueRow, SiteKey } from '@posthorn/contracts'
+import type { Awaitable, Journal, NewMessage, Queue, QueueId, QueueRow, SiteKey } from '@posthorn/contracts'
 
 /** What the command asks of a queue: of the one it has opened, or of a running server's over its control socket. */
 export interface QueueOperations extends Pick<
@@ -13,27 +13,37 @@ export interface OperationDeps {
   readonly journal?: Journal
   /** Takes back what its dispatcher holds of a site that was suspended. */
   readonly giveBack?: (site: SiteKey, why: string) => void
-  /** Why a message that its dispatcher holds is not being tried. */
-  readonly whyWaits?: (site: SiteKey, id: QueueId) => string | undefined
+  /** Why messages that a dispatcher holds are not being tried, in their order. */
+  readonly whyWait?: (held: readonly Held[]) => Awaitable<readonly (string | undefined)[]>
 }
+/** A message that a dispatcher holds for a site. */
+export type Held = Pick<QueueRow, 'site' | 'id'>
 
 /** What is leased but waits for its turn says for what. */
-const withTurns = (rows: readonly QueueRow[], whyWaits: OperationDeps['whyWaits']): readonly QueueRow[] =>
-  rows.map(row => {
-    const why = row.state === 'leased' ? whyWaits?.(row.site, row.id) : undefined
-    return why === undefined ? row : { ...row, waits: { why } }
+const withTurns = async (
+  rows: readonly QueueRow[],
+  whyWait: OperationDeps['whyWait'],
+): Promise<readonly QueueRow[]> => {
+  const leased = rows.filter(row => row.state === 'leased')
+  if (whyWait === undefined || leased.length === 0) return rows
+  const reasons = await whyWait(leased.map(({ site, id }) => ({ site, id })))
+  const why = new Map(leased.map((row, i) => [row, reasons[i]]))
+  return rows.map(row => {
+    const reason = why.get(row)
+    return reason === undefined ? row : { ...row, waits: { why: reason } }
   })
+}
 
 /** A queue's operations, as its own process offers them. */
-export const operationsOf = (queue: Queue, { journal, giveBack, whyWaits }: OperationDeps): QueueOperations => ({
+export const operationsOf = (queue: Queue, { journal, giveBack, whyWait }: OperationDeps): QueueOperations => ({
   list: async (filter, o) => {
     const page = await queue.list(filter, o)
-    return { ...page, rows: withTurns(page.rows, whyWaits) }
+    return { ...page, rows: await withTurns(page.rows, whyWait) }
   },
   count: (filter, by) => queue.count(filter, by),
   show: async id => {
     const entry = await queue.show(id)
-    return entry && { ...entry, queued: withTurns(entry.queued, whyWaits) }
+    return entry && { ...entry, queued: await withTurns(entry.queued, whyWait) }
   },
   open: id => queue.open(id),
   change: (filter, change, actor, o) => queue.change(filter, change, actor, o),

@@ -4,7 +4,7 @@ import { createStack, runService, type ListenerAddress, type Stack } from '@post
 import { Crew } from './crew.ts'
 import { prepareDevelopmentUser, type DevelopmentUser } from './development-user.ts'
 import { serveControl, type Control } from './control.ts'
-import { operationsOf } from './queue-operations.ts'
+import { operationsOf, type OperationDeps } from './queue-operations.ts'
 import { removeRunning, writeRunning } from './running.ts'
 import { loadSettings, type Settings } from './settings.ts'
 import { socketPlace } from './socket-place.ts'
@@ -35,10 +35,9 @@ export const start = async (o: StartOptions): Promise<void> => {
     onReady: async (listeners, stack) => {
       const user = settings.development ? await prepareDevelopmentUser(stack.users, state) : undefined
       const place = socketPlace(state, 'control.sock')
-      const { queue, journal, dispatcher } = stack
-      const giveBack = dispatcher.giveBack.bind(dispatcher)
-      const whyWaits = dispatcher.whyWaits.bind(dispatcher)
-      control = await serveControl(place, operationsOf(queue, { journal, giveBack, whyWaits }))
+      const { queue, journal } = stack
+      const dispatchers = stack instanceof Crew ? stack.dispatchers : dispatchersOf(stack)
+      control = await serveControl(place, operationsOf(queue, { journal, ...dispatchers }))
       try {
         const { hostname, tls } = settings.config
         const selfSigned = tls === undefined ? { selfSigned: join(state, 'tls', 'self-signed.crt') } : {}
@@ -58,6 +57,11 @@ export const start = async (o: StartOptions): Promise<void> => {
   })
   stopCollecting()
 }
+
+const dispatchersOf = ({ dispatcher }: Stack): Required<Pick<OperationDeps, 'giveBack' | 'whyWait'>> => ({
+  giveBack: (site, why) => dispatcher.giveBack(site, why),
+  whyWait: held => held.map(({ site, id }) => dispatcher.whyWaits(site, id)),
+})
 
 const welcome = (
   out: Terminal,

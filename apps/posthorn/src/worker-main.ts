@@ -1,7 +1,7 @@
 import { connectQueue } from '@posthorn/queue-socket'
 import { createStack, type Config, type Stack } from '@posthorn/stack'
 import { systemClock as clock } from '@posthorn/system'
-import type { SiteKey } from '@posthorn/contracts'
+import type { Held } from './queue-operations.ts'
 import { loadSettings } from './settings.ts'
 import type { WorkerOrder, WorkerSays, WorkerWord } from './worker-order.ts'
 import { collectYoungGarbage } from './young-garbage.ts'
@@ -36,6 +36,7 @@ const say = (says: WorkerSays): Promise<void> =>
   })
 
 let stack: Stack | undefined
+const whyWaits = ({ site, id }: Held): string | null => stack?.dispatcher.whyWaits(site, id) ?? null
 let stopping = false
 const stop = async (grace: number): Promise<void> => {
   stopping = true
@@ -60,7 +61,8 @@ collectYoungGarbage()
 process.on('message', (word: WorkerOrder | WorkerWord) => {
   if ('begin' in word) void begin(word.begin)
   else if ('stop' in word) void stop(word.stop.graceMs)
-  else stack?.dispatcher.giveBack(word.giveBack.site as SiteKey, word.giveBack.why)
+  else if ('giveBack' in word) stack?.dispatcher.giveBack(word.giveBack.site, word.giveBack.why)
+  else void say({ reasons: { number: word.whyWait.number, why: word.whyWait.held.map(whyWaits) } })
 })
 // The owner is gone and the queue with it: nothing can be taken in, and another owner will want the ports.
 process.on('disconnect', () => process.exit(1))

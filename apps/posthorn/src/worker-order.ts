@@ -1,4 +1,6 @@
+import type { SiteKey } from '@posthorn/contracts'
 import type { Config } from '@posthorn/stack'
+import type { Held } from './queue-operations.ts'
 
 /** What a worker is told first: what it is, and where everything stands. */
 export interface WorkerOrder {
@@ -24,7 +26,12 @@ export interface WorkerOrder {
 export type WorkerWord =
   | { readonly stop: { readonly graceMs: number } }
   /** An operator has suspended that site: what the dispatcher holds of it goes back. */
-  | { readonly giveBack: { readonly site: string; readonly why: string } }
+  | { readonly giveBack: { readonly site: SiteKey; readonly why: string } }
+  /** An operator asks why what the dispatcher holds is not being tried; answered under the same number. */
+  | { readonly whyWait: { readonly number: number; readonly held: readonly Held[] } }
 
-/** What a worker says. */
-export type WorkerSays = { readonly ready: true } | { readonly failed: string }
+/** What a worker says; a reason is null where there is none, or where it holds no such thing. */
+export type WorkerSays =
+  | { readonly ready: true }
+  | { readonly failed: string }
+  | { readonly reasons: { readonly number: number; readonly why: readonly (string | null)[] } }

@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Journal } from '@posthorn/contracts'
 import { StackError } from '@posthorn/stack'
+import type { Held } from './queue-operations.ts'
 import { passLines, type LineStream } from './whole-lines.ts'
 import type { WorkerOrder, WorkerSays, WorkerWord } from './worker-order.ts'
 
@@ -13,6 +14,8 @@ const longLife = 60_000
 /** How long a worker may take to begin, and, beyond its grace, to end. */
 const beginMs = 60_000
 const lastGraceMs = 15_000
+/** How long it may take to answer an operator, who is told less then. */
+const askMs = 2_000
 
 // Written out, so that tools find it.
 const built = import.meta.url.endsWith('.js')
@@ -34,6 +37,8 @@ export class WorkerProcess {
   #pause = shortestPause
   #timer: NodeJS.Timeout | undefined
   #stopping = false
+  #asked = 0
+  readonly #asks = new Map<number, (why: readonly (string | null)[]) => void>()
 
   constructor(o: WorkerProcessOptions) {
     this.#o = o
@@ -52,6 +57,22 @@ export class WorkerProcess {
   say(word: WorkerWord): void {
     // One that is about to end needs no word any more.
     if (this.#child?.connected === true) this.#child.send(word, () => undefined)
+  }
+
+  /** Why it does not try what it holds; nothing when it is busy with ending or beginning. */
+  whyWait(held: readonly Held[]): Promise<readonly (string | null)[]> {
+    if (this.#child?.connected !== true) return Promise.resolve([])
+    const number = ++this.#asked
+    return new Promise(resolve => {
+      const answer = (why: readonly (string | null)[]): void => {
+        clearTimeout(late)
+        this.#asks.delete(number)
+        resolve(why)
+      }
+      const late = setTimeout(() => answer([]), askMs)
+      this.#asks.set(number, answer)
+      this.say({ whyWait: { number, held } })
+    })
   }
 
   /** Let it end its sessions and attempts; it is killed when it takes longer. Resolves when it is gone. */
@@ -80,6 +101,7 @@ export class WorkerProcess {
       let ready = false
       child.on('message', (says: WorkerSays) => {
         if ('failed' in says) why = says.failed
+        else if ('reasons' in says) this.#asks.get(says.reasons.number)?.(says.reasons.why)
         else {
           clearTimeout(late)
           ready = true

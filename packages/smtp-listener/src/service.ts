@@ -103,8 +103,7 @@ export interface ListenerDependencies {
  * port too; the kernel deals connections out among them.
  */
 export type ListenAt =
-  | { readonly host: string; readonly port: number; readonly reusePort?: boolean }
-  | { readonly path: string }
+  { readonly host: string; readonly port: number; readonly reusePort?: boolean } | { readonly path: string }
 
 /** One service that accepts connections. */
 export interface Listener {

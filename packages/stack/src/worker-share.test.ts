@@ -6,16 +6,26 @@ import { ownSites, shareOf } from './worker-share.ts'
 const site = (name: string): SiteKey => name as SiteKey
 const worker = { number: 1, of: 3, mine: (s: SiteKey) => s === 'mx:ours.example', secret: new Uint8Array(32) }
 
-test('what is limited in all is divided among the workers, rounded up; what is limited for one site is not', () => {
+test('what is limited in all is divided among the workers, rounded up; what is limited for one site or for one message is not', () => {
   const config = checkConfig({
     hostname: 'mx.example.org',
     workers: 3,
     limits: { connections: 1000, connectionsPerAddress: 2 },
     concurrency: { total: 100, perSite: 20 },
+    bounces: { successesPerHour: 60 },
+    sites: {
+      '*.example.net': { connections: 4, rate: '100/min', recipients: 50 },
+      'mx:example.com': { connections: 4, rate: '100/min' },
+    },
   })
   expect(shareOf(config, worker)).toMatchObject({
     limits: { connections: 334, connectionsPerAddress: 1, recipients: config.limits.recipients },
     concurrency: { total: 34, perSite: 20 },
+    bounces: { successesPerHour: 20 },
+    sites: {
+      '*.example.net': { connections: 2, rate: { messages: 100, ms: 180_000 }, recipients: 50 },
+      'mx:example.com': { connections: 4, rate: { messages: 100, ms: 60_000 } },
+    },
   })
 })
 

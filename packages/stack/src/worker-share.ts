@@ -2,12 +2,24 @@ import type { Handoff, SiteKey } from '@posthorn/contracts'
 import type { WorkerPlace } from './environment.ts'
 import type { Config } from './schema.ts'
 
+type SiteLimit = Config['sites'][string]
+
 /** The configuration of one of several processes: of what is limited in all, each has its part. */
 export const shareOf = (config: Config, { of }: WorkerPlace): Config => {
   const part = (all: number): number => Math.ceil(all / of)
-  const { limits, concurrency } = config
+  const { limits, concurrency, bounces } = config
+  const partOfLimit = (limit: SiteLimit): SiteLimit => ({
+    ...limit,
+    ...(limit.connections !== undefined && { connections: part(limit.connections) }),
+    ...(limit.rate !== undefined && { rate: { ...limit.rate, ms: limit.rate.ms * of } }),
+  })
   return {
     ...config,
+    bounces: { ...bounces, successesPerHour: part(bounces.successesPerHour) },
+    // One site is in one worker; the sites of a receiver are in all of them.
+    sites: Object.fromEntries(
+      Object.entries(config.sites).map(([name, limit]) => [name, name.includes(':') ? limit : partOfLimit(limit)]),
+    ),
     limits: {
       ...limits,
       connections: part(limits.connections),
