@@ -112,7 +112,7 @@ test('who sends no question is cut off, and the others go on', async () => {
 })
 
 test('an answer may be longer than a line', async () => {
-  const place = socketPlace(newState())
+  const place = socketPlace(newState(), 'control.sock')
   const control = await serveControl(place, queue)
   const connection = await connectControl(place.path)
   if (connection === undefined) throw new Error('nobody listens')

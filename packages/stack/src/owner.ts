@@ -1,9 +1,10 @@
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Journal } from '@posthorn/contracts'
 import { openUsers, type Users } from '@posthorn/msa'
 import { serveQueue } from '@posthorn/queue-socket'
 import { systemClock as clock, systemRandom as random } from '@posthorn/system'
+import { usersFile } from './accounts.ts'
+import { tagsOf } from './bounces.ts'
 import { certificatesOf } from './certificate.ts'
 import { directories } from './directories.ts'
 import type { Store } from './environment.ts'
@@ -30,8 +31,8 @@ export interface OwnerOptions extends LogOptions {
 }
 
 /**
- * Open a state directory and serve its queue on a local socket. What the others would make at the same time, a certificate of our own, is
- * made here. Rejects as `createStack` does, with nothing left open.
+ * Open a state directory and serve its queue on a local socket. What the others would make at the same time, a certificate and a key of
+ * our own, is made here. Rejects as `createStack` does, with nothing left open.
  */
 export const openOwner = async (config: Config, o: OwnerOptions): Promise<QueueOwner> => {
   const opened = new Opened()
@@ -52,9 +53,10 @@ const open = async (config: Config, o: OwnerOptions, opened: Opened): Promise<Qu
   const queue = await ownStore(config, at, { ...env, opened })
   opened.add(() => queue.close())
   const onError = (error: unknown): void => journal.event('error', { what: 'users', why: String(error) }, 'error')
-  const users = await explained('', () => openUsers(join(at.state, config.users), { clock, random, onError }))
+  const users = await explained('', () => openUsers(usersFile(config, at.state), { clock, random, onError }))
   const certificates = await explained('the certificate', () => certificatesOf(config, at.tls, env))
   if ('close' in certificates) certificates.close()
+  await explained('the key of return paths', () => tagsOf(config, at.bounceKey, { ...env, store: queue }))
   const server = await explained('the socket of the queue', () => serveQueue({ path: o.socket, queue, clock, journal }))
   opened.add(() => server.close())
   return { queue, users, journal, stop: () => opened.close() }
