@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { LogStream } from '@posthorn/journal'
 import { formatOf, openOwner, type ListenerAddress, type QueueOwner, type Runnable } from '@posthorn/stack'
 import type { OperationDeps } from './queue-operations.ts'
@@ -75,7 +74,6 @@ export class Crew implements Runnable {
       listeners,
       json: formatOf(config, { logTo: this.#log, json: json === true }) === 'json',
       socket: this.#place.path,
-      secret: randomBytes(32).toString('hex'),
     }
     const { journal } = this.#owner
     this.#workers = Array.from({ length: config.workers }, (_, i) => {

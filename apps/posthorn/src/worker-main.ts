@@ -24,7 +24,7 @@ const open = async (order: WorkerOrder['begin']): Promise<Stack> => {
   return createStack(configOf(settings.config, order), {
     state: order.state,
     store,
-    worker: { number, of, mine: site => store.mine(site), secret: Buffer.from(order.secret, 'hex') },
+    worker: { number, of, mine: site => store.mine(site) },
     logTo: process.stdout,
   })
 }

@@ -17,8 +17,6 @@ export interface WorkerOrder {
     readonly json: boolean
     /** Of the queue. */
     readonly socket: string
-    /** What the workers of one run share, in hexadecimal. */
-    readonly secret: string
   }
 }
 

@@ -94,8 +94,6 @@ export interface ListenerDependencies {
   readonly clock: Clock
   readonly random: Random
   readonly journal: Journal
-  /** Shared by processes that answer the same clients, so that each shows the same of users who are not there; made up when absent. */
-  readonly secret?: Uint8Array
 }
 
 /**

@@ -11,8 +11,6 @@ export interface WorkerPlace {
   readonly of: number
   /** Whether deliveries to that site are claimed by this one. */
   readonly mine: (site: SiteKey) => boolean
-  /** The same for all of them, 32 octets. */
-  readonly secret: Uint8Array
 }
 
 /** What a stack takes from outside. Whatever is absent is the operating system's; the lab and the tests bring their own. */

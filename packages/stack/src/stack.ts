@@ -188,8 +188,7 @@ const wire = async (whole: Config, o: StackOptions, opened: Opened): Promise<Sta
     },
   })
   const listeners = new Map<ServiceName, Listener>()
-  for (const name of serviceNames)
-    listeners.set(name, createListener(services[name], { ...env, ...(worker && { secret: worker.secret }) }))
+  for (const name of serviceNames) listeners.set(name, createListener(services[name], env))
 
   /** What one process is enough for. */
   const isFirst = worker === undefined || worker.number === 1

@@ -4,7 +4,7 @@ import { checkConfig } from './config.ts'
 import { ownSites, shareOf } from './worker-share.ts'
 
 const site = (name: string): SiteKey => name as SiteKey
-const worker = { number: 1, of: 3, mine: (s: SiteKey) => s === 'mx:ours.example', secret: new Uint8Array(32) }
+const worker = { number: 1, of: 3, mine: (s: SiteKey) => s === 'mx:ours.example' }
 
 test('what is limited in all is divided among the workers, rounded up; what is limited for one site or for one message is not', () => {
   const config = checkConfig({
