@@ -70,6 +70,8 @@ export const rcptFirst: Reject = reject(503, '5.5.1', 'Send RCPT first')
 export const nestedMail: Reject = reject(503, '5.5.1', 'Sender already given')
 /** HELO or EHLO spoken to an LMTP service. RFC 2033 §4.1 */
 export const useLhlo: Reject = reject(500, '5.5.1', 'This is LMTP, say LHLO')
+/** A message that was sent before 354 by a client that was not offered PIPELINING. RFC 2920 §3.1 */
+export const pipeliningNotOffered: Reject = reject(503, '5.5.0', 'Pipelining was not offered')
 /** LHLO spoken to an SMTP service. RFC 2033 §4.1 */
 export const useEhlo: Reject = reject(500, '5.5.1', 'This is SMTP, say EHLO')
 /** RFC 5321 §4.2.4, RFC 3463 §3.6 (X.5.2) */

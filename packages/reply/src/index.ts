@@ -32,6 +32,7 @@ export {
   mailFirst,
   rcptFirst,
   nestedMail,
+  pipeliningNotOffered,
   useLhlo,
   useEhlo,
   syntaxError,

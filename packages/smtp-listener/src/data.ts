@@ -3,6 +3,7 @@ import {
   isReply,
   noValidRecipients,
   noValidRecipientsInLmtp,
+  pipeliningNotOffered,
   rcptFirst,
   startMailInput,
 } from '@posthorn/reply'
@@ -58,6 +59,8 @@ export const receive = (session: Session, envelope: Envelope): Reception | Reply
 
 /** DATA: only after the intake's yes 354 leaves (RFC 5321 §4.1.1.4). */
 export const beginData = (session: Session, envelope: Envelope): Said => {
+  // Whoever was not offered it and sends all the same has a message behind DATA: not one line of it may be taken for a command.
+  if (session.pipelines && !session.offered.has('PIPELINING')) return session.hangUp(pipeliningNotOffered)
   const reception = receive(session, envelope)
   if (isReply(reception)) return refuse(session, envelope, reception)
   session.enter(new Content(session, envelope, { reception, reader: new DataReader() }))

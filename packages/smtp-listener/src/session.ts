@@ -45,8 +45,9 @@ interface NewClient {
 type Fields = { readonly [k: string]: Json | undefined }
 const noKeywords: ReadonlySet<string> = new Set()
 
-/** A browser, or somebody who makes one speak to us. No verb of SMTP begins so. */
-const otherProtocol = /^(?:(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE|PRI) |HOST:)/i
+/** A browser, or somebody who makes one speak to us; or another protocol at the wrong door. No verb of SMTP begins so. */
+const otherProtocol =
+  /^(?:(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE|PRI) |HOST:|SSH-|[A-Z]{1,16} (?:sips?|rtsps?):)/i
 
 /** Who has the session. */
 export interface Host {
@@ -106,6 +107,10 @@ export class Session implements Speaker {
   }
   get engaged(): boolean {
     return this.#stage !== undefined || this.envelope?.chunked !== undefined
+  }
+  /** The client has sent more than what is being answered. */
+  get pipelines(): boolean {
+    return this.#turns.link.input.waiting
   }
   /** What it may be offered. */
   get standing(): Standing {
