@@ -115,6 +115,37 @@ const checkPaths = (): void => {
       if (path !== undefined && !existsSync(join(root, path))) fault(file, `names ${path}, which is not there`)
 }
 
+/** The rows that a test's name begins with: `row 3: …`, `rows 1 to 8: …`, or one of a table of rows. */
+const rowsOf = (file: string): ReadonlySet<number> => {
+  const text = read(file)
+  const rows = new Set<number>()
+  for (const [, named = ''] of text.matchAll(/\brows? (\d+(?:(?:, | and | to )\d+)*):/g)) {
+    const numbers = (named.match(/\d+/g) ?? []).map(Number)
+    const [first = 0, last = 0] = numbers
+    if (named.includes(' to ')) for (let row = first; row <= last; row += 1) rows.add(row)
+    else for (const row of numbers) rows.add(row)
+  }
+  if (/row (?:%i|\$\{row\})/.test(text)) {
+    const table = text.includes('framing-rows') ? read('packages/smtp-listener/test/framing-rows.ts') : text
+    for (const [, row] of table.matchAll(/^\s+\[(\d+), /gm)) rows.add(Number(row))
+  }
+  return rows
+}
+/** Each test that docs/hostile.md names for a row is there and has that row in its name. */
+const checkHostile = (): void => {
+  const file = 'docs/hostile.md'
+  for (const [, row, tests = ''] of read(file).matchAll(/^\| (\d+) \| [^|]* \| ([^|]*) \|$/gm))
+    for (const [, path = ''] of tests.matchAll(/`([^`]+)`/g)) {
+      const sessions = /^(.+)\/(row-\d+-)\*\.smtp$/.exec(path)
+      const isThere =
+        sessions === null
+          ? existsSync(join(root, path)) && rowsOf(path).has(Number(row))
+          : sessions[2] === `row-${row}-` &&
+            readdirSync(join(root, sessions[1] ?? '')).some(name => name.startsWith(`row-${row}-`))
+      if (!isThere) fault(file, `names ${path} for row ${row}; there is no such test`)
+    }
+}
+
 /** README's table names every package with the layer that its manifest gives. */
 const checkPackages = (): void => {
   const text = read('README.md')
@@ -126,7 +157,16 @@ const checkPackages = (): void => {
   }
 }
 
-for (const check of [checkLinks, checkRfcs, checkHooks, checkEvents, checkConfiguration, checkPaths, checkPackages])
+for (const check of [
+  checkLinks,
+  checkRfcs,
+  checkHooks,
+  checkEvents,
+  checkConfiguration,
+  checkPaths,
+  checkPackages,
+  checkHostile,
+])
   check()
 for (const line of faults) console.error(line)
 console.log(faults.length === 0 ? `${documents.length} documents agree with the code` : `${faults.length} faults`)

@@ -163,7 +163,7 @@ describe('to 7bit (RFC 6152 §3)', () => {
     const made = await converted(text('Content-Type: message/global', '', 'Subject: \xc3\xa9', '', 'x'))
     expect(decoded(made).content).toBe(text('Subject: \xc3\xa9', '', 'x'))
   })
-  test('rows 36 and 37: a message of endless headers, parts or depth is refused in bounded memory', async () => {
+  test('rows 38 and 39: a message of endless headers, parts or depth is refused in bounded memory', async () => {
     const nested = Array.from({ length: 200 }, (_, i) =>
       text(`Content-Type: multipart/mixed; boundary=b${i}`, '', `--b${i}`),
     ).join('')
