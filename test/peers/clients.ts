@@ -53,7 +53,7 @@ const withMsmtp: SubmissionClient = async s => {
 
 const withCurl: SubmissionClient = async s => {
   const login = ['--user', `${s.user}:${s.password}`, '--login-options', `AUTH=${s.mechanism}`]
-  const mail = ['--mail-from', s.user, '--mail-rcpt', s.user, '--upload-file', '-']
+  const mail = ['--mail-from', s.user, '--mail-auth', s.user, '--mail-rcpt', s.user, '--upload-file', '-']
   const server = s.tls === 'implicit' ? [`smtps://localhost:${s.port}`] : ['--ssl-reqd', `smtp://localhost:${s.port}`]
   succeeded(await run('curl', ['-sS', '--cacert', s.certificate, ...login, ...mail, ...server], { input: message(s) }))
 }

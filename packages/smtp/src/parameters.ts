@@ -38,12 +38,12 @@ const readEnvid = (value: Value): Partial<MailParams> | undefined => {
   return envid !== undefined && printable.test(envid) ? { envid } : undefined
 }
 
-/** RFC 4954 §5: a mailbox in xtext, or `<>`. */
+/** RFC 4954 §5: a mailbox in xtext, or `<>`. curl puts the mailbox into angle brackets as well. */
 const readAuth = (value: Value): Partial<MailParams> | undefined => {
   const octets = value === undefined ? undefined : xtextDecode(value)
   if (octets === '<>') return { auth: null }
   const text = octets === undefined ? undefined : textOfOctets(octets)
-  const auth = text === undefined ? undefined : parseMailbox(text)
+  const auth = text === undefined ? undefined : parseMailbox(/^<(.*)>$/.exec(text)?.[1] ?? text)
   return auth && { auth }
 }
 

@@ -191,6 +191,7 @@ describe('parameters', () => {
     expect([mail('X=1'), mail('SIZE=1 FOO'), mail('NOTIFY=NEVER'), rcpt('SIZE=1'), mail('=1')]).toEqual(
       Array.from({ length: 5 }, () => '555 5.5.4'),
     )
+    expect(mail('AUTH=<a@x>')).toEqual(mail('AUTH=a@x'))
     const unoffered = ['SIZE=1', 'BODY=7BIT', 'SMTPUTF8', 'RET=FULL', 'ENVID=a', 'AUTH=<>', 'REQUIRETLS']
     expect(unoffered.filter(p => mail(p, plain) !== '555 5.5.4')).toEqual([])
     expect(mail('BODY=BINARYMIME', { ...options, offered: new Set(['8BITMIME']) })).toBe('555 5.5.4')
@@ -210,7 +211,7 @@ describe('parameters', () => {
       'SMTPUTF8= SMTPUTF8=1 REQUIRETLS=1 RET RET= RET=BOTH',
       'ENVID ENVID= ENVID=+00 ENVID=a+0Ab ENVID=+0D+0A ENVID=+7F ENVID=+C3+A4 ENVID=a=b ENVID=+ ENVID=+4 ENVID=+4g',
       `ENVID=+e4 ENVID=${'a'.repeat(101)} ENVID=${'a'.repeat(10_240)}`,
-      'AUTH AUTH= AUTH=a AUTH=a@ AUTH=+00@x AUTH=a+0D+0A@x AUTH=<a@x> AUTH=+zz@x',
+      'AUTH AUTH= AUTH=a AUTH=a@ AUTH=+00@x AUTH=a+0D+0A@x AUTH=<a> AUTH=<<>> AUTH=+zz@x',
     ].flatMap(words => words.split(' '))
     expect(bad.filter(p => mail(p) !== '501 5.5.4')).toEqual([])
     const badOfRcpt = [
