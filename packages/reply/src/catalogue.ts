@@ -62,6 +62,8 @@ export const notImplemented: Reject = reject(502, '5.5.1', 'Command not implemen
 export const badSequence: Reject = reject(503, '5.5.1', 'Bad sequence of commands')
 /** RFC 5321 §4.1.4 */
 export const helloFirst: Reject = reject(503, '5.5.1', 'Send EHLO first')
+/** The same over LMTP. RFC 2033 §4.1 */
+export const lhloFirst: Reject = reject(503, '5.5.1', 'Send LHLO first')
 /** RFC 5321 §4.1.4 */
 export const mailFirst: Reject = reject(503, '5.5.1', 'Send MAIL first')
 /** RFC 5321 §4.1.4 */

@@ -29,6 +29,7 @@ export {
   notImplemented,
   badSequence,
   helloFirst,
+  lhloFirst,
   mailFirst,
   rcptFirst,
   nestedMail,

@@ -1,4 +1,4 @@
-import { helloFirst, mailFirst, notImplemented, startTlsFirst, tooBig, isReply } from '@posthorn/reply'
+import { mailFirst, notImplemented, startTlsFirst, tooBig, isReply } from '@posthorn/reply'
 import { isStop } from '@posthorn/plugin'
 import type { Awaitable } from '@posthorn/contracts'
 import type { Reply } from '@posthorn/reply'
@@ -8,6 +8,7 @@ import { ChunkReader } from './chunk-reader.ts'
 import { Content } from './content.ts'
 import { receive, refuse, refuseData, withoutRecipients } from './data.ts'
 import { Gathering } from './gathering.ts'
+import { greetFirst } from './hello.ts'
 import type { Envelope } from './envelope.ts'
 import type { Input } from './input.ts'
 import type { Session } from './session.ts'
@@ -57,7 +58,7 @@ const discard = (session: Session, size: number, reply: () => Said): Said => {
 /** What is said where no chunk may come. */
 const misplaced = (session: Session): Reply | undefined => {
   const { greeted, envelope, offered, desk, secure } = session
-  if (greeted === undefined) return helloFirst
+  if (greeted === undefined) return greetFirst(session)
   if (desk.service.requireTls === true && !secure) return startTlsFirst
   if (!offered.has('CHUNKING')) return notImplemented
   if (envelope === undefined) return mailFirst

@@ -1,4 +1,4 @@
-import { helo, useEhlo, useLhlo } from '@posthorn/reply'
+import { helloFirst, helo, lhloFirst, useEhlo, useLhlo } from '@posthorn/reply'
 import type { Reply } from '@posthorn/reply'
 import type { HelloContext } from './context.ts'
 import type { Session } from './session.ts'
@@ -16,6 +16,9 @@ export const wrongHello = (session: Session, { verb }: HelloCommand): Reply | un
   if (lmtp === (verb === 'LHLO')) return undefined
   return lmtp ? useLhlo : useEhlo
 }
+
+/** To what must not come before it. */
+export const greetFirst = ({ desk }: Session): Reply => (desk.service.protocol === 'lmtp' ? lhloFirst : helloFirst)
 
 /** A hello that was accepted also ends the transaction at hand (RFC 5321 §4.1.4). HELO offers no extension. */
 export const greet = (session: Session, { verb }: HelloCommand, context: HelloContext): Said => {

@@ -31,7 +31,7 @@ import { takeChunk } from './chunk.ts'
 import { beginData, refuseData, withoutRecipients } from './data.ts'
 import { expand, verify } from './directory.ts'
 import { Envelope } from './envelope.ts'
-import { greet, wrongHello } from './hello.ts'
+import { greet, greetFirst, wrongHello } from './hello.ts'
 import { forward, introduce } from './introduction.ts'
 import { mayAuthenticate } from './keywords.ts'
 import { runQueue } from './queue-run.ts'
@@ -264,8 +264,10 @@ export const verbs: { readonly [V in Verb]: Row<CommandOf<V>> } = {
 /** What was pipelined behind a refused MAIL or RCPT is one mistake of the client's, not many (RFC 2920 §3.1). */
 const followsOthers: ReadonlySet<Verb> = new Set<Verb>(['RCPT', 'DATA'])
 
-const outOfPlace = (session: Session, { verb }: Command, reply: Reply): Awaitable<Said> =>
-  followsOthers.has(verb) ? session.trailing(reply) : session.error(reply)
+const outOfPlace = (session: Session, { verb }: Command, found: Reply): Awaitable<Said> => {
+  const reply = found === helloFirst ? greetFirst(session) : found
+  return followsOthers.has(verb) ? session.trailing(reply) : session.error(reply)
+}
 
 /** Check, ask, act: the one road of every command that could be read. */
 export const perform = (session: Session, command: Command): Awaitable<Said> => {
