@@ -70,6 +70,22 @@ test('wrong arguments end with 2 and say what is wrong on standard error; help t
   })
 })
 
+describe('posthorn check --classify', () => {
+  const classify = (...args: readonly string[]): Promise<Ran> =>
+    run(command, ['check', '--json', '--classify', ...args])
+  test.each([
+    [['550 5.1.1 user unknown'], 'bad-mailbox', 'mailbox-text-and-status'],
+    [['550-5.7.1 Blocked (S3150)', '--from', 'x.mail.protection.outlook.com'], 'spam-block', 'outlook-block-list'],
+    [['what is this'], 'other', null],
+  ])('%j is %s by %s', async (args, name, rule) => {
+    expect(JSON.parse((await classify(...args)).stdout)).toEqual({ class: name, rule })
+  })
+  test('needs a reply for a host', async () => {
+    const ran = await run(command, ['check', '--from', 'mx.example.org'])
+    expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining('--from goes with --classify')])
+  })
+})
+
 describe('posthorn check', () => {
   const check = (text: string): Promise<Ran> => {
     const file = join(site.dir, `wrong-${Math.random()}.config.ts`)

@@ -1,4 +1,6 @@
 import { limitTexts, preflight } from '@posthorn/stack'
+import { classify, type ClassifyOptions } from './classify.ts'
+import { Failure } from './failure.ts'
 import { loadSettings } from './settings.ts'
 import type { StateOptions } from './state-option.ts'
 import { octets, printable, span, terminal } from './terminal.ts'
@@ -7,8 +9,10 @@ const warnings = (ages: readonly number[]): string =>
   ages.length === 0 ? 'no warning' : `a warning after ${ages.map(span).join(' and ')}`
 
 /** `posthorn check`: refuse a wrong configuration, or say in plain words what a right one will do. */
-export const check = async (o: StateOptions): Promise<void> => {
+export const check = async (o: StateOptions & ClassifyOptions): Promise<void> => {
   const { config: c, state, development } = await loadSettings(o)
+  if (o.classify !== undefined) return classify(c, { ...o, classify: o.classify })
+  if (o.from !== undefined) throw new Failure('--from goes with --classify', 2)
   const problems = await preflight(c, state)
   const out = terminal(o.json === true)
   out.value({

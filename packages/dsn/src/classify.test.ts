@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bounceRules, classify, normaliseText } from './index.ts'
+import { bounceRules, classify, createClassifier, normaliseText, readRules } from './index.ts'
 import type { BounceRule } from './index.ts'
 
 const reply = (line: string) => {
@@ -56,11 +56,23 @@ describe('the reason of a refusal', () => {
   })
 
   test('rules of the operator come first, with classes of their own', () => {
-    const own: BounceRule<string> = { class: 'carrier-pigeon', text: /pigeon/ }
-    expect(classify({ reply: reply('550 5.1.1 Pigeon unknown user') }, [own, ...bounceRules])).toEqual({
-      class: 'carrier-pigeon',
-      rule: 0,
-    })
+    const own: BounceRule = { name: 'pigeons', class: 'carrier-pigeon', text: 'Pigeon' }
+    const failure = { reply: reply('550 5.1.1 Pigeon unknown user') }
+    expect(createClassifier([own, ...bounceRules])(failure)).toEqual({ class: 'carrier-pigeon', rule: 'pigeons' })
+    expect(classify(failure)).toEqual({ class: 'bad-mailbox', rule: 'mailbox-text-and-status' })
+  })
+
+  test('a provider’s own words count at its hosts only', () => {
+    const failure = { reply: reply('550 5.7.1 Refused (S3150)'), phase: 'mail' }
+    expect(classify({ ...failure, remote: 'a.mail.protection.OUTLOOK.com[192.0.2.1]:25' }).rule).toBe(
+      'outlook-block-list',
+    )
+    expect(classify({ ...failure, remote: 'notoutlook.com[192.0.2.1]:25' }).rule).not.toBe('outlook-block-list')
+    expect(classify(failure).rule).not.toBe('outlook-block-list')
+  })
+
+  test('our own rules are such as an operator could write, and each has a name of its own', () => {
+    expect(readRules(bounceRules)).toMatchObject({ ok: true })
   })
 
   test('a hostile text costs bounded time', () => {

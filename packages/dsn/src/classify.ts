@@ -1,6 +1,7 @@
 import type { RemoteReply } from '@posthorn/reply'
 import { bounceRules } from './bounce-rules.ts'
-import type { BounceClass, BounceRule } from './bounce-rules.ts'
+import type { BounceRule } from './bounce-rules.ts'
+import { safePattern } from './pattern.ts'
 
 /** What is known of a failure: an Outcome fits. */
 export interface Failure {
@@ -9,15 +10,18 @@ export interface Failure {
   readonly status?: string
   readonly phase?: string
   readonly cause?: string
+  /** Who said it, such as `mx.example.org[192.0.2.1]:25`. */
+  readonly remote?: string
 }
 
-/** A class, and the rule that chose it: its index in the table; -1 when none did. */
-export interface Classified<C extends string = BounceClass> {
-  readonly class: C | 'other'
-  readonly rule: number
+/** A class, and the name of the rule that chose it; `other` when none did. */
+export interface Classified {
+  readonly class: string
+  readonly rule?: string
 }
+export type Classifier = (failure: Failure) => Classified
 
-/** Octets of a peer's text that rules look at. */
+/** Characters of a peer's text that rules look at. */
 const MOST_TEXT = 1000
 
 const fitsStatus = (status: string, wanted: string): boolean => {
@@ -25,27 +29,58 @@ const fitsStatus = (status: string, wanted: string): boolean => {
   return given === wanted || (wanted.split('.').length === 2 && given.startsWith(`${wanted}.`))
 }
 
-/**
- * Name the reason why mail was not taken, for statistics and for back-off. Put rules of your own before `bounceRules`; their
- * patterns see at most 1,000 characters.
- */
-export const classify = <C extends string = BounceClass>(
-  failure: Failure,
-  rules: readonly BounceRule<C>[] = bounceRules as readonly BounceRule<C>[],
-): Classified<C> => {
-  const { reply, phase, cause } = failure
-  const status = reply?.enhanced ?? failure.status ?? ''
-  const said = reply === undefined ? (cause ?? '') : reply.lines.join(' ')
-  const text = `${reply?.code ?? ''} ${status} ${said.slice(0, MOST_TEXT)}`.toLowerCase().trim()
-  const rule = rules.findIndex(
-    r =>
-      (r.text === undefined || r.text.test(text)) &&
-      (r.status === undefined || r.status.some(wanted => fitsStatus(status, wanted))) &&
-      (r.code === undefined || (reply !== undefined && r.code.includes(reply.code))) &&
-      (r.phase === undefined || (reply === undefined && phase !== undefined && r.phase.includes(phase))),
-  )
-  return { class: rules[rule]?.class ?? 'other', rule }
+/** What the conditions of rules are held against. */
+interface Facts {
+  readonly text: string
+  readonly status: string
+  readonly code: number | undefined
+  readonly phase: string | undefined
+  readonly host: string
 }
+
+const factsOf = ({ reply, status: given, phase, cause, remote }: Failure): Facts => {
+  const status = reply?.enhanced ?? given ?? ''
+  const said = reply === undefined ? (cause ?? '') : reply.lines.join(' ')
+  return {
+    text: `${reply?.code ?? ''} ${status} ${said.slice(0, MOST_TEXT)}`.slice(0, MOST_TEXT).toLowerCase().trim(),
+    status,
+    code: reply?.code,
+    phase: reply === undefined ? phase : undefined,
+    host: (remote ?? '').split(/[[:]/, 1)[0]?.toLowerCase().replace(/\.$/, '') ?? '',
+  }
+}
+
+type Test = (facts: Facts) => boolean
+
+const compile = ({ text, status, code, phase, provider }: BounceRule): Test => {
+  const tests: Test[] = []
+  if (code !== undefined) tests.push(facts => facts.code !== undefined && code.includes(facts.code))
+  if (status !== undefined) tests.push(facts => status.some(wanted => fitsStatus(facts.status, wanted)))
+  if (phase !== undefined) tests.push(facts => facts.phase !== undefined && phase.includes(facts.phase))
+  if (provider !== undefined)
+    tests.push(({ host }) => provider.some(domain => host === domain || host.endsWith(`.${domain}`)))
+  if (text !== undefined) {
+    const pattern = safePattern(text)
+    if ('problem' in pattern) throw new RangeError(`the pattern ${JSON.stringify(text)}: ${pattern.problem}`)
+    tests.push(facts => pattern.test(facts.text))
+  }
+  return facts => tests.every(test => test(facts))
+}
+
+/**
+ * Make a classifier of rules, the first that fits counts; patterns are compiled here, once. Throws RangeError on a pattern that is refused:
+ * `readRules` says of rules from outside what is wrong with them.
+ */
+export const createClassifier = (rules: readonly BounceRule[]): Classifier => {
+  const compiled = rules.map(rule => ({ fits: compile(rule), found: { class: rule.class, rule: rule.name } }))
+  return failure => {
+    const facts = factsOf(failure)
+    return compiled.find(({ fits }) => fits(facts))?.found ?? { class: 'other' }
+  }
+}
+
+/** Name the reason why mail was not taken, for statistics and for back-off, by our own rules. */
+export const classify: Classifier = createClassifier(bounceRules)
 
 /** A reply's text with what differs from message to message taken out, so that statistics group. */
 export const normaliseText = (text: string): string =>

@@ -1,4 +1,6 @@
 import type { Fate, Journal } from '@posthorn/contracts'
+import { classify } from '@posthorn/dsn'
+import type { Classifier } from '@posthorn/dsn'
 import type { Chain } from '@posthorn/plugin'
 import { tellJournal } from './delivery-event.ts'
 import type { Judgement } from './judge.ts'
@@ -8,16 +10,19 @@ import type { Settled } from './settler.ts'
 export class Announcer {
   readonly #journal: Journal
   readonly #chain: Chain
+  readonly #classify: Classifier
 
-  constructor(o: { readonly journal: Journal; readonly chain: Chain }) {
+  constructor(o: { readonly journal: Journal; readonly chain: Chain; readonly classify?: Classifier }) {
     this.#journal = o.journal
+    this.#classify = o.classify ?? classify
     this.#chain = o.chain
   }
 
   /** `fate`: what was stored instead of the judgement's own, a deferral. */
   tell(judgement: Judgement, settled: Settled, fate?: Fate): void {
     if (settled === 'stale') return this.#stale(judgement)
-    tellJournal(this.#journal, fate === undefined ? judgement : { ...judgement, fate, event: 'delivery.deferred' })
+    const told: Judgement = fate === undefined ? judgement : { ...judgement, fate, event: 'delivery.deferred' }
+    tellJournal(this.#journal, told, this.#classify)
     const { context, outcome } = judgement
     if (context !== undefined) this.#chain.observe('settled', outcome, context)
   }

@@ -1,11 +1,11 @@
 import { formatMailbox } from '@posthorn/address'
 import type { Journal, Level } from '@posthorn/contracts'
-import { classify } from '@posthorn/dsn'
+import type { Classifier } from '@posthorn/dsn'
 import type { Judgement } from './judge.ts'
 import { reportsTo } from './owed.ts'
 
 /** Tell the journal what became of one recipient in one attempt. */
-export const tellJournal = (journal: Journal, j: Judgement): void => {
+export const tellJournal = (journal: Journal, j: Judgement, classify: Classifier): void => {
   const { claim, outcome, when } = j
   const { reply, tls } = outcome
   const bad = outcome.fate === 'failed' || outcome.fate === 'deferred' ? classify(outcome) : undefined

@@ -105,7 +105,11 @@ class QueueDispatcher implements Dispatcher {
       this.#runner.nudge()
       this.#roomMade('stock')
     }
-    const announcer = new Announcer({ journal, chain: o.chain })
+    const announcer = new Announcer({
+      journal,
+      chain: o.chain,
+      ...(o.classify === undefined ? undefined : { classify: o.classify }),
+    })
     const told = { ...shared, announcer, close }
     const reporter = new Reporter({
       ...told,

@@ -1,6 +1,6 @@
 import type { Mailbox } from '@posthorn/address'
 import type { Clock, Journal, Owner, QueueId, Queue, Random, Settlement, Transport } from '@posthorn/contracts'
-import type { BuiltReport } from '@posthorn/dsn'
+import type { BuiltReport, Classifier } from '@posthorn/dsn'
 import type { Chain } from '@posthorn/plugin'
 import type { SiteLimits } from './limits.ts'
 import { defaultLifetime } from './policy.ts'
@@ -49,6 +49,8 @@ export interface DispatcherOptions {
   readonly warnAfterMs?: readonly number[]
   /** Who hears of reports of ours that fail; nobody when absent. */
   readonly doubleBounces?: Mailbox
+  /** Names in events why mail was not taken; `classify` of `@posthorn/dsn` when absent. */
+  readonly classify?: Classifier
   /** Reports of success for one reader in an hour; 100 when absent. */
   readonly successesPerHour?: number
   readonly concurrency?: Partial<Concurrency>

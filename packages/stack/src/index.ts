@@ -1,3 +1,4 @@
+export { bounceClassifier } from './bounce-classifier.ts'
 export { checkConfig, ConfigError, defineConfig } from './config.ts'
 export type { ConfigProblem } from './config.ts'
 export type { Config, ConfigInput, ServiceName } from './schema.ts'

@@ -3,6 +3,7 @@ import { openUsers } from '@posthorn/msa'
 import { systemClock as clock, systemRandom as random } from '@posthorn/system'
 import { fileCertificates } from '@posthorn/tls-policy'
 import { usersFile } from './accounts.ts'
+import { bounceClassifier } from './bounce-classifier.ts'
 import { bounceKeys } from './bounces.ts'
 import { directories } from './directories.ts'
 import { mailboxOptions, usersWithout } from './local-mailboxes.ts'
@@ -18,6 +19,7 @@ import { databaseUrl } from './store.ts'
 export const preflight = async (config: Config, state: string = config.state): Promise<readonly string[]> => {
   if (typeof config.outbound === 'object') smarthostLogin(config.outbound.smarthost)
   bounceKeys(config)
+  bounceClassifier(config)
   databaseUrl(config)
   const { tls } = config
   if (tls !== undefined) (await explained('the certificate', () => fileCertificates({ pairs: tls, clock }))).close()

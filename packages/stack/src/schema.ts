@@ -342,6 +342,8 @@ export const schema = z.strictObject({
       lifetime: time('15d').refine(ms => ms >= 86_400_000 && ms <= 365 * 86_400_000, 'is not between "1d" and "365d"'),
       /** Which mail from the null sender is refused. */
       refuse: z.enum(['nothing', 'forged', 'untagged']).default('forged'),
+      /** Rules that name why mail is not taken, before our own: a JSON file, or the rules themselves. */
+      rules: z.union([z.string(), z.array(z.unknown())]).default([]),
       /** Who hears of a report of ours that nobody takes. */
       double: z.enum(['drop', 'postmaster']).default('drop'),
       /** Reports of success for one sender; whoever forges senders may ask for any number. */

@@ -10,6 +10,7 @@ import type { Recipient } from '@posthorn/plugin'
 import { createListener, type Listener } from '@posthorn/smtp-listener'
 import { systemClock, systemNetwork, systemRandom } from '@posthorn/system'
 import { accountsOf, usersFile } from './accounts.ts'
+import { bounceClassifier } from './bounce-classifier.ts'
 import { bouncePlugins, tagsOf } from './bounces.ts'
 import { certificatesOf } from './certificate.ts'
 import { createChains } from './chains.ts'
@@ -139,6 +140,7 @@ const wire = async (whole: Config, o: StackOptions, opened: Opened): Promise<Sta
   const ending = new AbortController()
   let injector: Injector | undefined
   const host = hostsOf({ ...env, resolver, store, signal: ending.signal, probe: outbound.probe }, () => injector)
+  const classify = bounceClassifier(config)
   const returnPaths = tagsOf(config, at.bounceKey, { ...env, store })
   const bounces = bouncePlugins(config, { tags: returnPaths, mailboxes })
   const chains = await createChains(config, { ...env, accounts, mailboxes, routes: outbound.plugins, bounces, host })
@@ -161,6 +163,7 @@ const wire = async (whole: Config, o: StackOptions, opened: Opened): Promise<Sta
     expireMs: config.retry.expire,
     warnAfterMs: config.retry.warn,
     successesPerHour: config.bounces.successesPerHour,
+    classify,
     concurrency: config.concurrency,
     ...(Object.keys(config.sites).length > 0 && { limits: siteLimits(config) }),
     ...leaseTerms(config),
