@@ -33,6 +33,18 @@ describe('route', () => {
     expect(s.local.jobs.map(job => job.recipients.length)).toEqual([2])
     expect(await s.left()).toBe(0)
   })
+  it('that reads the same is one object for all messages, so that a transport finds what it knows of it', async () => {
+    const s = await station({
+      plugins: [plugin({ route: () => ({ via: 'smtp', host: 'relay.example', port: 25 }) })],
+    })
+    s.mx.answer = () => relayed
+    for (const to of ['a', 'b']) await s.post({ [`${to}@t.example`]: 'mx:t.example' })
+    await s.dispatcher.start()
+    await s.clock.advance(0)
+    const [first, second] = s.mx.jobs.map(job => job.route)
+    expect(first).toEqual({ via: 'smtp', host: 'relay.example', port: 25 })
+    expect(second).toBe(first)
+  })
   it('of a plugin that fails postpones the delivery, untried and unbounced', async () => {
     const s = await station({
       plugins: [

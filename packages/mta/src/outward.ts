@@ -48,7 +48,7 @@ export class DeliveryContext extends Scope implements OnDelivery {
 export const courseOf = async (chain: Chain, claim: Claim, site: Site, ctx: DeliveryContext): Promise<Course> => {
   const route = chain.has('route') ? await chain.claim('route', claim.to, ctx) : undefined
   if (route !== undefined && 'failed' in route) return stopFor(route.plugin, 'route')
-  const way = route ?? site.route
+  const way = route === undefined ? site.route : site.known(route)
   if (way === undefined) return { do: 'stop', outcome: mishap('route', `no route for ${site.key}`, { notTried: true }) }
   const path = chain.has('returnPath') ? await chain.claim('returnPath', claim.to, ctx) : undefined
   if (path !== undefined && 'failed' in path) return stopFor(path.plugin, 'returnPath')

@@ -4,6 +4,9 @@ import type { Lane, Pool } from './lane.ts'
 import { newParcel, parcelKey, splitParcel } from './parcel.ts'
 import type { Parcel } from './parcel.ts'
 
+/** Routes of one site that are told apart: more than plugins have reason to name. */
+const mostRoutes = 32
+
 /** One next hop as this dispatcher knows it, and what waits for it here. */
 export class Site {
   readonly key: SiteKey
@@ -25,6 +28,8 @@ export class Site {
   /** What it may do next is being found out. */
   busy = false
   lastUsed = 0
+  /** What the `route` hook said, by its text. */
+  readonly #routes = new Map<string, Route>()
 
   constructor(key: SiteKey, pool: Pool, lane: Lane) {
     this.key = key
@@ -78,6 +83,16 @@ export class Site {
     const { allowance } = this.lane
     if (allowance?.waiting.has(this) !== true) return 'waits for its turn'
     return allowance.hasRoom ? allowance.why : allowance.whyNoRoom
+  }
+
+  /** The same object for every route that reads the same, so that what is known of a route is found by it. */
+  known(route: Route): Route {
+    const text = JSON.stringify(route)
+    const known = this.#routes.get(text)
+    if (known !== undefined) return known
+    if (this.#routes.size >= mostRoutes) this.#routes.clear()
+    this.#routes.set(text, route)
+    return route
   }
 
   /** Leave only these claims of a waiting parcel. */
