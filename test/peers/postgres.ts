@@ -8,6 +8,10 @@ import { run, until } from './command.ts'
 
 /** A PostgreSQL server of our own, in a directory that goes with it. */
 export interface Postgres {
+  /** Of the server, whose descendants do all the work. */
+  pid(): number
+  /** Where it lives; gone after `stop`. */
+  readonly directory: string
   /** Its socket, for those who stand between it and its clients. */
   readonly socket: string
   /** The URL of a database that is made now, empty. */
@@ -46,8 +50,13 @@ const runAsServer = async (command: readonly string[]): Promise<string> => {
   return result.stdout
 }
 
-/** Make a cluster and start it on a socket of its own. Nothing is skipped that makes a commit durable, unless `fast`. */
-export const startPostgres = async (o: { readonly fast?: boolean } = {}): Promise<Postgres> => {
+/**
+ * Make a cluster and start it on a socket of its own. Nothing is skipped that makes a commit durable, unless `fast`. `settings` are
+ * as in its configuration, such as `log_lock_waits=on`.
+ */
+export const startPostgres = async (
+  o: { readonly fast?: boolean; readonly settings?: readonly string[] } = {},
+): Promise<Postgres> => {
   const bin = programs()
   if (bin === undefined) throw new Error('PostgreSQL is missing; scripts/install-peers installs it')
   const directory = mkdtempSync(join(tmpdir(), 'postgres-'))
@@ -84,9 +93,9 @@ export const startPostgres = async (o: { readonly fast?: boolean } = {}): Promis
     }
   }
   const start = async (): Promise<void> => {
-    const settings = ['-c', `unix_socket_directories=${directory}`, '-c', 'listen_addresses=']
-    const fast = o.fast === true ? ['-c', 'fsync=off'] : []
-    const [file, args] = asServer([join(bin, 'postgres'), '-D', data, ...settings, ...fast])
+    const settings = [`unix_socket_directories=${directory}`, 'listen_addresses=', ...(o.settings ?? [])]
+    if (o.fast === true) settings.push('fsync=off')
+    const [file, args] = asServer([join(bin, 'postgres'), '-D', data, ...settings.flatMap(text => ['-c', text])])
     server = spawn(file, [...args], { cwd: '/', stdio: 'ignore' })
     await until('PostgreSQL answers', async () => {
       try {
@@ -108,6 +117,8 @@ export const startPostgres = async (o: { readonly fast?: boolean } = {}): Promis
   await start()
   let made = 0
   return {
+    pid: () => server?.pid ?? 0,
+    directory,
     socket: join(directory, '.s.PGSQL.5432'),
     sql,
     database: async () => {
