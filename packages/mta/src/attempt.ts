@@ -1,7 +1,9 @@
 import type { Mailbox } from '@posthorn/address'
 import type { Claim, Journal, Outcome, Route, Transport } from '@posthorn/contracts'
 import type { Chain } from '@posthorn/plugin'
-import { asksOutward, courseOf, DeliveryContext } from './outward.ts'
+import { contextOfClaim } from './delivery-context.ts'
+import type { DeliveryContext } from './delivery-context.ts'
+import { asksOutward, courseOf } from './outward.ts'
 import { reportsTo } from './owed.ts'
 import type { Parcel } from './parcel.ts'
 import { mishap, outcomesFor, shipmentOf } from './shipment.ts'
@@ -69,7 +71,7 @@ export class Attempts {
   ): Promise<readonly Shipment[]> {
     const ways = new Map<string, { claims: Claim[]; route: Route; returnPath: Mailbox | null }>()
     for (const claim of parcel.claims) {
-      const ctx = new DeliveryContext(claim, run.signal)
+      const ctx = contextOfClaim(claim, run.signal)
       run.contexts?.set(claim, ctx)
       const course = await courseOf(this.#o.chain, claim, site, ctx)
       if (course.do === 'stop') run.endings.push({ parcel, claim, outcome: course.outcome })
@@ -126,7 +128,7 @@ const addContexts = (
   signal: AbortSignal,
 ): void => {
   for (const ending of endings)
-    if ('outcome' in ending) ending.context = contexts?.get(ending.claim) ?? new DeliveryContext(ending.claim, signal)
+    if ('outcome' in ending) ending.context = contexts?.get(ending.claim) ?? contextOfClaim(ending.claim, signal)
 }
 
 const plainWay = (

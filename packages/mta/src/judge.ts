@@ -3,7 +3,7 @@ import { isOwed } from './owed.ts'
 import type { Action } from '@posthorn/dsn'
 import { hintedPause } from './hint.ts'
 import { ageOf, expiryOf } from './policy.ts'
-import type { DeliveryContext } from './outward.ts'
+import type { DeliveryContext } from './delivery-context.ts'
 import type { Lifetime } from './policy.ts'
 import { hintedDelay, retryDelay } from './schedule.ts'
 

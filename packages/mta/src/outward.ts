@@ -1,8 +1,9 @@
 import type { Mailbox } from '@posthorn/address'
-import type { Claim, NewRecipient, Origin, Outcome, QueueId, Route, SiteKey } from '@posthorn/contracts'
-import { isStop, pass, policyFailure, Scope, stopReply } from '@posthorn/plugin'
-import type { Chain, OnDelivery } from '@posthorn/plugin'
+import type { Claim, Outcome, Route } from '@posthorn/contracts'
+import { isStop, pass, policyFailure, stopReply } from '@posthorn/plugin'
+import type { Chain } from '@posthorn/plugin'
 import type { Reply } from '@posthorn/reply'
+import type { DeliveryContext } from './delivery-context.ts'
 import { reportsTo } from './owed.ts'
 import { mishap } from './shipment.ts'
 import type { Site } from './site.ts'
@@ -17,32 +18,6 @@ export type Course =
 /** Whether any of the hooks that decide about an attempt is listened to: if not, asking can be spared. */
 export const asksOutward = (chain: Chain): boolean =>
   chain.has('route') || chain.has('returnPath') || chain.has('attempt')
-
-/** What the outward hooks see of one delivery. */
-export class DeliveryContext extends Scope implements OnDelivery {
-  readonly queueId: QueueId
-  readonly origin: Origin
-  readonly user: string | undefined
-  readonly sender: Mailbox | null
-  readonly rcpt: NewRecipient
-  readonly site: SiteKey
-  readonly tries: number
-  readonly size: number
-  readonly tags: readonly string[]
-
-  constructor(claim: Claim, signal: AbortSignal) {
-    super({ signal })
-    this.queueId = claim.id
-    this.origin = claim.envelope.origin
-    this.user = claim.envelope.user
-    this.sender = reportsTo(claim)
-    this.rcpt = claim.to
-    this.site = claim.site
-    this.tries = claim.attempts
-    this.size = claim.body.size
-    this.tags = claim.tags
-  }
-}
 
 /** Ask `route`, `returnPath` and `attempt`, in this order. A plugin that fails postpones this one delivery. */
 export const courseOf = async (chain: Chain, claim: Claim, site: Site, ctx: DeliveryContext): Promise<Course> => {

@@ -1,8 +1,7 @@
-import type { Job, NewRecipient, Origin, Outcome, QueueId, SiteKey, Transport } from '@posthorn/contracts'
-import type { Mailbox } from '@posthorn/address'
+import type { Outcome, Transport } from '@posthorn/contracts'
 import { parseHeaders } from '@posthorn/message'
-import { Scope } from '@posthorn/plugin'
-import type { BoundTransport, OnDelivery } from '@posthorn/plugin'
+import type { BoundTransport } from '@posthorn/plugin'
+import { contextOfJob } from './delivery-context.ts'
 import { splitMessage } from './head.ts'
 
 /** More is no header block that anyone should parse. */
@@ -17,7 +16,7 @@ export const pluginTransport = (run: BoundTransport): Transport => ({
     const outcomes: Outcome[] = []
     for (const rcpt of job.recipients)
       outcomes.push(
-        job.stillOurs() && !signal.aborted ? await run(arg, message, new JobContext(job, rcpt, signal)) : notOurs,
+        job.stillOurs() && !signal.aborted ? await run(arg, message, contextOfJob(job, rcpt, signal)) : notOurs,
       )
     return outcomes
   },
@@ -29,29 +28,4 @@ const notOurs: Outcome = {
   cause: 'broken off before it began',
   status: '4.3.2',
   notTried: true,
-}
-
-class JobContext extends Scope implements OnDelivery {
-  readonly queueId: QueueId
-  readonly origin: Origin
-  readonly user: string | undefined
-  readonly sender: Mailbox | null
-  readonly rcpt: NewRecipient
-  readonly site: SiteKey
-  readonly tries: number
-  readonly size: number
-  readonly tags: readonly string[]
-
-  constructor(job: Job, rcpt: NewRecipient, signal: AbortSignal) {
-    super({ signal })
-    this.queueId = job.id
-    this.origin = job.envelope.origin
-    this.user = job.envelope.user
-    this.sender = job.returnPath
-    this.rcpt = rcpt
-    this.site = job.site
-    this.tries = job.tries ?? 0
-    this.size = job.body.size
-    this.tags = job.tags ?? []
-  }
 }

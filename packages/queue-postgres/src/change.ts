@@ -1,10 +1,11 @@
 import type { Change, QueueId } from '@posthorn/contracts'
+import { bouncedBy, condemned, isCondemned } from '@posthorn/queue-base'
+import type { Changed, Wish } from '@posthorn/queue-base'
 import { clean, rcptOf } from './row.ts'
 import type { DeliveryRow } from './row.ts'
 import { state } from './schema.ts'
-import { bouncedBy, condemned, isCondemned } from './suspend.ts'
 import { endDelivery, record, touch, writeFreed } from './work.ts'
-import type { Changed, Freed, Wish, Work } from './work.ts'
+import type { Freed, Work } from './work.ts'
 
 /** What of a delivery a change looks at. */
 export type Changing = Pick<

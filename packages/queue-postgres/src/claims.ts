@@ -1,11 +1,11 @@
 import type { Claim, Journal, QueueId, SiteKey } from '@posthorn/contracts'
 import type { Body } from '@posthorn/message'
+import { bouncedBy, isCondemned } from '@posthorn/queue-base'
 import { fetchBodies } from './content.ts'
 import type { Database } from './database.ts'
 import { messageOf, rcptOf, recipientOf } from './row.ts'
 import type { DeliveryRow, MessageRow } from './row.ts'
 import { state } from './schema.ts'
-import { bouncedBy, isCondemned } from './suspend.ts'
 import { record, writeFreed } from './work.ts'
 import type { Work } from './work.ts'
 

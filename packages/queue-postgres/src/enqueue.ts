@@ -1,5 +1,5 @@
 import type { Query } from './database.ts'
-import { senderPrefix } from './suspend.ts'
+import { senderPrefix } from '@posthorn/queue-base'
 import { messageInput, octetsOf, recipientInputs } from './stored.ts'
 import type { NewStored } from './stored.ts'
 import type { Time } from './time.ts'

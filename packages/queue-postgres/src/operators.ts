@@ -1,10 +1,11 @@
-import type { Change, EventName, Filter, Journal, Queue, Suspended } from '@posthorn/contracts'
+import type { Change, Filter, Journal, Queue, Suspended } from '@posthorn/contracts'
+import { heldForSender, senderPrefix } from '@posthorn/queue-base'
+import type { Wish } from '@posthorn/queue-base'
 import { change } from './change.ts'
 import type { Reads } from './reads.ts'
 import { clean } from './row.ts'
-import { heldForSender, senderPrefix } from './suspend.ts'
 import { touch } from './work.ts'
-import type { Changed, Wish, Work } from './work.ts'
+import type { Work } from './work.ts'
 
 /** Deliveries changed in one transaction: a change of a million holds up no message for long. */
 const step = 500
@@ -93,12 +94,4 @@ const deleteSuspension = async (work: Work, kind: string, name: string): Promise
     touch(work, name, work.now)
   }
   return gone !== undefined
-}
-
-/** Tell what operators did, after it is on stable storage. */
-export const tellChanges = (journal: Journal, changed: readonly Changed[]): void => {
-  for (const { event, ...fields } of changed) {
-    const name: EventName = `delivery.${event}`
-    journal.event(name, fields, event === 'dropped' || event === 'condemned' ? 'warn' : 'info')
-  }
 }

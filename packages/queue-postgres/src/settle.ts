@@ -1,14 +1,15 @@
 import type { Lease, Settlement } from '@posthorn/contracts'
+import { isCondemned } from '@posthorn/queue-base'
+import type { Wish } from '@posthorn/queue-base'
 import { applyChanges, changingColumns } from './change.ts'
 import type { Changing } from './change.ts'
 import { enqueue } from './enqueue.ts'
 import { clean, rcptOf, replyText } from './row.ts'
 import { state } from './schema.ts'
-import { isCondemned } from './suspend.ts'
 import type { NewStored } from './stored.ts'
 import type { Time } from './time.ts'
 import { endDelivery, record, touch, writeFreed } from './work.ts'
-import type { Freed, Wish, Work } from './work.ts'
+import type { Freed, Work } from './work.ts'
 
 type Result = 'ok' | 'stale'
 type Ended = { readonly settlement: Settlement; readonly row: Changing }

@@ -1,27 +1,7 @@
-import type { Attempt, Change, QueueId } from '@posthorn/contracts'
+import type { Attempt } from '@posthorn/contracts'
+import type { Changed } from '@posthorn/queue-base'
 import type { Sql } from './database.ts'
 import { clean } from './row.ts'
-
-/** One delivery that an operator changed, for the journal. */
-export interface Changed {
-  readonly event: 'held' | 'released' | 'retried' | 'rerouted' | 'dropped' | 'condemned'
-  readonly id: QueueId
-  readonly rcpt: string
-  /** Before the change. */
-  readonly site: string
-  readonly by: string
-  readonly why?: string
-  /** Of a reroute. */
-  readonly to?: string
-}
-
-/** A change and who wants it; kept with a delivery that is being attempted. */
-export interface Wish {
-  readonly change: Change
-  readonly actor: string
-  /** Why it is held, instead of who held it. */
-  readonly reason?: string
-}
 
 /** A transaction, the database's time in it, and what is to be told when it is committed. */
 export interface Work {

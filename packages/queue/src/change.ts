@@ -1,19 +1,12 @@
 import type { Change } from '@posthorn/contracts'
-import { formatId } from '@posthorn/queue-base'
+import { bouncedBy, condemned, formatId, isCondemned } from '@posthorn/queue-base'
+import type { Changed, Wish } from '@posthorn/queue-base'
 import type { ChangeOp } from './operation.ts'
 import { pause } from './pause.ts'
 import type { DeliveryRow } from './row.ts'
 import { state } from './schema.ts'
-import { bouncedBy, condemned, endDelivery, isCondemned, makeReady, rcptOf, record } from './work.ts'
-import type { Changed, Work } from './work.ts'
-
-/** A change and who wants it; kept with a delivery that is being attempted. */
-export interface Wish {
-  readonly change: Change
-  readonly actor: string
-  /** Why it is held, instead of who held it. */
-  readonly reason?: string
-}
+import { endDelivery, makeReady, rcptOf, record } from './work.ts'
+import type { Work } from './work.ts'
 
 /**
  * An operator's change of deliveries that a filter chose; says how many it changed. One that is being attempted now keeps its

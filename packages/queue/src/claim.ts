@@ -1,12 +1,12 @@
 import type { Lease, NewRecipient, Share } from '@posthorn/contracts'
 import { faultOf } from './fault.ts'
-import { fallsTo, formatId } from '@posthorn/queue-base'
+import { bouncedBy, fallsTo, formatId, isCondemned } from '@posthorn/queue-base'
 import type { ClaimedMessage, ClaimOp, DisownOp, RenewOp } from './operation.ts'
 import { messageOf, recipientOf } from './row.ts'
 import type { DeliveryRow, MessageRow } from './row.ts'
 import { earliest, prioritiesOf } from './pause.ts'
 import { free } from './settle.ts'
-import { bouncedBy, isCondemned, setAside, writeTouched } from './work.ts'
+import { setAside, writeTouched } from './work.ts'
 import type { Work } from './work.ts'
 
 /** Content that one claim may bring along; what is left stays due. */

@@ -13,7 +13,7 @@ import type {
   Share,
   Suspension,
 } from '@posthorn/contracts'
-import type { Changed } from './work.ts'
+import type { Changed } from '@posthorn/queue-base'
 
 /**
  * What is asked of the store, as plain data that crosses threads as JSON. Message content stands beside it: `base` is where

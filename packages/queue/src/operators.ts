@@ -1,8 +1,8 @@
-import type { Change, Clock, EventName, Filter, Journal, Queue, QueueId } from '@posthorn/contracts'
+import type { Change, Clock, Filter, Journal, Queue, QueueId } from '@posthorn/contracts'
 import type { Body } from '@posthorn/message'
+import { heldForSender, senderPrefix } from '@posthorn/queue-base'
 import type { Answers, Operation, Query } from './operation.ts'
-import { heldForSender, senderPrefix, suspensionKey } from './suspend.ts'
-import type { Changed } from './work.ts'
+import { suspensionKey } from './suspend.ts'
 
 /** What the people in charge ask of a queue. */
 export type Operators = Pick<
@@ -80,14 +80,6 @@ export const createOperators = ({ clock, journal, submit, ask, bodyOf }: Operato
       return kind === 'site' ? countAll(waits) : changeAll(waits, { change: { do: 'release' }, actor }, false)
     },
     suspensions: () => ask({ ask: 'suspensions' }),
-  }
-}
-
-/** Tell what operators did, after it is on stable storage. */
-export const tellChanges = (journal: Journal, changed: readonly Changed[]): void => {
-  for (const { event, ...fields } of changed) {
-    const name: EventName = `delivery.${event}`
-    journal.event(name, fields, event === 'dropped' || event === 'condemned' ? 'warn' : 'info')
   }
 }
 

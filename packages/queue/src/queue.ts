@@ -5,11 +5,11 @@ import { headAndFile } from './content.ts'
 import { createDraft } from './draft.ts'
 import type { Engine } from './engine.ts'
 import { createGrouper } from './group.ts'
-import { createWaker, formatId, parseId, storeError } from '@posthorn/queue-base'
+import { asStoreError, createWaker, formatId, parseId, storeError, tellChanges } from '@posthorn/queue-base'
 import type { Ids } from '@posthorn/queue-base'
 import { createKeyValue } from './keyvalue.ts'
 import type { Answers, ClaimedMessage, GroupResult, Operation, Query, SettleItem } from './operation.ts'
-import { createOperators, tellChanges } from './operators.ts'
+import { createOperators } from './operators.ts'
 import type { Spool } from './spool.ts'
 
 /** A queue with its key-value table. */
@@ -66,7 +66,11 @@ export const createQueue = (o: QueueDeps): EmbeddedQueue => {
   const grouper = createGrouper(engine, { clock, onResult })
   const submit = async (op: Operation): Promise<unknown> => (await grouper.submit(op)).value
   const ask = <Q extends Query>(query: Q): Promise<Answers[Q['ask']]> =>
-    closing === undefined ? engine.read(query) : Promise.reject(storeError('the queue is closed', { full: false }))
+    closing === undefined
+      ? engine.read(query).catch((error: unknown) => {
+          throw error instanceof RangeError ? error : asStoreError(error, 'the store cannot be read')
+        })
+      : Promise.reject(storeError('the queue is closed', { full: false }))
   const bodyOfStored = (id: QueueId, head: Uint8Array, m: { readonly size: number; readonly spooled: number }): Body =>
     m.spooled === 0 || spool === undefined
       ? bodyOf(head)

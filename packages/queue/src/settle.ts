@@ -1,11 +1,12 @@
+import { isCondemned } from '@posthorn/queue-base'
+import type { Wish } from '@posthorn/queue-base'
 import { enqueue } from './enqueue.ts'
 import type { SettleItem, SettleOp } from './operation.ts'
 import { replyText } from './row.ts'
 import type { DeliveryRow } from './row.ts'
 import { state } from './schema.ts'
 import { applyChange } from './change.ts'
-import type { Wish } from './change.ts'
-import { endDelivery, hold, isCondemned, makeReady, rcptOf, record } from './work.ts'
+import { endDelivery, hold, makeReady, rcptOf, record } from './work.ts'
 import type { Work } from './work.ts'
 
 /** End attempts; a report is enqueued in the same transaction as the failure it tells. */

@@ -1,4 +1,5 @@
 import type { Suspended, Suspension } from '@posthorn/contracts'
+import { heldForSender } from '@posthorn/queue-base'
 import type { ResumeOp, SuspendOp } from './operation.ts'
 import { pause } from './pause.ts'
 import type { Statements } from './statements.ts'
@@ -8,11 +9,6 @@ import type { Stopped, Work } from './work.ts'
 /** The row of a suspension: its kind, and the name under which it is looked for. */
 export const suspensionKey = (what: Suspended): { readonly kind: 'site' | 'sender'; readonly name: string } =>
   'site' in what ? { kind: 'site', name: what.site } : { kind: 'sender', name: what.sender.toLowerCase() }
-
-/** Why mail of a suspended sender is held; by this it is found again when the sender may go on. */
-export const heldForSender = (by: string, why: string | undefined): string =>
-  `${senderPrefix}${by}${why === undefined ? '' : `: ${why}`}`
-export const senderPrefix = 'sender suspended by '
 
 export const suspensionOf = (row: Record<string, unknown>): Suspension => ({
   what: (row['kind'] === 'site' ? { site: row['name'] } : { sender: row['name'] }) as Suspended,

@@ -1,5 +1,6 @@
 import type { Attempt, QueueId } from '@posthorn/contracts'
 import { formatId } from '@posthorn/queue-base'
+import type { Changed } from '@posthorn/queue-base'
 import type { DeliveryRow } from './row.ts'
 import type { Statements } from './statements.ts'
 
@@ -19,19 +20,6 @@ export interface Batch {
   readonly out: Uint8Array[]
   /** Messages whose last delivery ended, whose rows stay for `show`. */
   departed: number
-}
-
-/** One delivery that an operator changed. */
-export interface Changed {
-  readonly event: 'held' | 'released' | 'retried' | 'rerouted' | 'dropped' | 'condemned'
-  readonly id: QueueId
-  readonly rcpt: string
-  /** Before the change. */
-  readonly site: string
-  readonly by: string
-  readonly why?: string
-  /** Of a reroute. */
-  readonly to?: string
 }
 
 /** What operators have stopped. */
@@ -85,15 +73,6 @@ export const record = (
 }
 
 export const rcptOf = (row: { readonly local: string; readonly domain: string }): string => `${row.local}@${row.domain}`
-
-/**
- * A delivery that an operator wants returned waits at a site of its own, so that no pause of the one it was for delays it. Its
- * `why` is what the sender will read.
- */
-export const condemned = (site: string): string => (isCondemned(site) ? site : `bounce:${site}`)
-export const isCondemned = (site: string): boolean => site.startsWith('bounce:')
-/** What the sender reads when the operator gave no reason. */
-export const bouncedBy = 'it was returned by the postmaster'
 
 /** A delivery is over; with the last one the content goes, and the message's row stays as history. */
 export const endDelivery = ({ s, batch }: Work, message: number): void => {
