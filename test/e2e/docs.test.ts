@@ -21,7 +21,12 @@ const temporary = join(scratch, 'tmp')
 const inDocument = (document: string, args: readonly string[]): Promise<Ran> =>
   run(process.execPath, [...node, ...args], {
     cwd: directoryOf(document),
-    env: { TMPDIR: temporary, NO_COLOR: '1', POSTHORN_CLIENT_SECRET: 'a secret' },
+    env: {
+      TMPDIR: temporary,
+      NO_COLOR: '1',
+      POSTHORN_CLIENT_SECRET: 'a secret',
+      MAIL_DATABASE: 'postgres://db.example.org/mail',
+    },
     timeoutMs: 50_000,
   })
 

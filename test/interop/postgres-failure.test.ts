@@ -9,6 +9,7 @@ import {
   claimSample,
   enqueueSample,
   manualClock,
+  queueOutageCases,
   sampleMessage,
   sampleRecipient,
   seededRandom,
@@ -95,6 +96,51 @@ postgresSuite('several nodes over one queue, and what can go wrong between them 
     expect(await queue.settle([{ lease: claim, fate: { to: 'delivered' } }])).toEqual(['ok'])
     expect(await total(queue)).toBe(0)
   })
+
+  test.each(queueOutageCases)('$name', { timeout: 60_000 }, async ({ run }) => {
+    const queue = await open(throughProxy(await server.database()))
+    const away = async (): Promise<void> => proxy.away()
+    const back = async (): Promise<void> => proxy.back()
+    await expect(run({ queue, away, back })).resolves.toBeUndefined()
+  })
+
+  test('what was answered 250 before a failover to a synchronous standby is there after it, and the queue goes on there', async () => {
+    const primary = await startPostgres()
+    undo(() => primary.stop())
+    const url = await primary.database()
+    const directory = mkdtempSync(join(tmpdir(), 'postgres-failover-'))
+    undo(() => rmSync(directory, { recursive: true, force: true }))
+    const between = await startPostgresProxy(directory, primary.socket)
+    undo(() => between.close())
+    const standby = await primary.standby()
+    undo(() => standby.stop())
+    const queue = await open(between.url(new URL(url).pathname.slice(1)))
+    const kept: string[] = []
+    const load = { going: true }
+    const clients = Array.from({ length: 8 }, async () => {
+      while (load.going)
+        await enqueueSample(queue).then(
+          id => kept.push(id),
+          () => undefined,
+        )
+    })
+    await until('some mail', () => kept.length > 200 || undefined)
+    await primary.kill()
+    between.away()
+    await standby.promote()
+    between.back(standby.socket)
+    const before = kept.length
+    await until('mail again', () => kept.length > before + 100 || undefined)
+    load.going = false
+    await Promise.all(clients)
+    const claimed = await claimSample(queue, { perSite: 100_000 })
+    const there = new Set(claimed.map(claim => claim.id as string))
+    expect(there.size).toBe(claimed.length)
+    expect(kept.filter(id => !there.has(id))).toEqual([])
+    expect(await queue.settle(claimed.map(lease => ({ lease, fate: { to: 'delivered' } })))).toEqual(
+      claimed.map(() => 'ok'),
+    )
+  }, 60_000)
 
   test('what was kept before the server was killed is there, once, and the queue goes on when it is back', async () => {
     const queue = await open(await server.database())

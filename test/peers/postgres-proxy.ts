@@ -11,6 +11,10 @@ export interface PostgresProxy {
   loseReplyTo(text: string): void
   /** Cut every connection there is. */
   cut(): void
+  /** Cut every connection and take no other, until `back`. */
+  away(): void
+  /** Take connections again; to another server's socket when one is given, as after a failover. */
+  back(server?: string): void
   close(): Promise<void>
 }
 
@@ -18,9 +22,16 @@ export interface PostgresProxy {
 export const startPostgresProxy = async (directory: string, server: string): Promise<PostgresProxy> => {
   const sockets = new Set<Socket>()
   let losing: string | undefined
+  let upstreamPath = server
+  let refusing = false
   const path = join(directory, '.s.PGSQL.5432')
   const proxy: Server = createServer(client => {
-    const upstream = connect(server)
+    if (refusing) {
+      client.on('error', () => undefined)
+      client.destroy()
+      return
+    }
+    const upstream = connect(upstreamPath)
     let lost = false
     for (const socket of [client, upstream]) {
       sockets.add(socket)
@@ -54,6 +65,14 @@ export const startPostgresProxy = async (directory: string, server: string): Pro
       losing = text
     },
     cut,
+    away: () => {
+      refusing = true
+      cut()
+    },
+    back: (to = upstreamPath) => {
+      upstreamPath = to
+      refusing = false
+    },
     close: async () => {
       cut()
       await new Promise<void>(resolve => void proxy.close(() => resolve()))

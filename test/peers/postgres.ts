@@ -6,6 +6,14 @@ import { join } from 'node:path'
 import { Client } from 'pg'
 import { run, until } from './command.ts'
 
+/** A server that follows another and holds all that the other has answered. */
+export interface Standby {
+  readonly socket: string
+  /** Become the primary; resolves when it takes writes. */
+  promote(): Promise<void>
+  stop(): Promise<void>
+}
+
 /** A PostgreSQL server of our own, in a directory that goes with it. */
 export interface Postgres {
   /** Of the server, whose descendants do all the work. */
@@ -21,6 +29,8 @@ export interface Postgres {
   /** As in a crash of the machine: no checkpoint, no goodbye. */
   kill(): Promise<void>
   start(): Promise<void>
+  /** Copy it to another that follows; from now on a commit waits until that one has flushed it too. */
+  standby(): Promise<Standby>
   stop(): Promise<void>
 }
 
@@ -50,6 +60,35 @@ const runAsServer = async (command: readonly string[]): Promise<string> => {
   return result.stdout
 }
 
+const serverUser = async (): Promise<number | undefined> =>
+  process.getuid?.() === 0 ? Number((await run('id', ['-u', 'postgres'])).stdout.trim()) : undefined
+
+/** A directory that the server may write. */
+const ownDirectory = (user: number | undefined): string => {
+  const directory = mkdtempSync(join(tmpdir(), 'postgres-'))
+  if (user !== undefined) chownSync(directory, user, 0)
+  return directory
+}
+
+const launch = (
+  bin: string,
+  at: { readonly directory: string; readonly data: string; readonly settings: readonly string[] },
+): ChildProcess => {
+  const settings = [`unix_socket_directories=${at.directory}`, 'listen_addresses=', ...at.settings]
+  const [file, args] = asServer([join(bin, 'postgres'), '-D', at.data, ...settings.flatMap(text => ['-c', text])])
+  return spawn(file, [...args], { cwd: '/', stdio: 'ignore' })
+}
+
+const answers = (url: string, sql: Postgres['sql']): Promise<true> =>
+  until('PostgreSQL answers', async () => {
+    try {
+      await sql(url, 'select 1')
+      return true
+    } catch {
+      return undefined
+    }
+  })
+
 /**
  * Make a cluster and start it on a socket of its own. Nothing is skipped that makes a commit durable, unless `fast`. `settings` are
  * as in its configuration, such as `log_lock_waits=on`.
@@ -59,11 +98,7 @@ export const startPostgres = async (
 ): Promise<Postgres> => {
   const bin = programs()
   if (bin === undefined) throw new Error('PostgreSQL is missing; scripts/install-peers installs it')
-  const directory = mkdtempSync(join(tmpdir(), 'postgres-'))
-  if (process.getuid?.() === 0) {
-    const user = await run('id', ['-u', 'postgres'])
-    chownSync(directory, Number(user.stdout.trim()), 0)
-  }
+  const directory = ownDirectory(await serverUser())
   const data = join(directory, 'data')
   await runAsServer([
     join(bin, 'initdb'),
@@ -93,18 +128,12 @@ export const startPostgres = async (
     }
   }
   const start = async (): Promise<void> => {
-    const settings = [`unix_socket_directories=${directory}`, 'listen_addresses=', ...(o.settings ?? [])]
-    if (o.fast === true) settings.push('fsync=off')
-    const [file, args] = asServer([join(bin, 'postgres'), '-D', data, ...settings.flatMap(text => ['-c', text])])
-    server = spawn(file, [...args], { cwd: '/', stdio: 'ignore' })
-    await until('PostgreSQL answers', async () => {
-      try {
-        await sql(url('postgres'), 'select 1')
-        return true
-      } catch {
-        return undefined
-      }
+    server = launch(bin, {
+      directory,
+      data,
+      settings: [...(o.settings ?? []), ...(o.fast === true ? ['fsync=off'] : [])],
     })
+    await answers(url('postgres'), sql)
   }
   const end = async (signal: 'SIGQUIT' | 'SIGINT'): Promise<void> => {
     const child = server
@@ -116,6 +145,45 @@ export const startPostgres = async (
   }
   await start()
   let made = 0
+  const standby = async (): Promise<Standby> => {
+    const beside = ownDirectory(await serverUser())
+    const copy = join(beside, 'data')
+    await runAsServer([
+      join(bin, 'pg_basebackup'),
+      '-h',
+      directory,
+      '-U',
+      'postgres',
+      '-D',
+      copy,
+      '-R',
+      '-X',
+      'stream',
+      '--checkpoint=fast',
+    ])
+    const child = launch(bin, { directory: beside, data: copy, settings: [] })
+    const at = url('postgres').replace(directory, beside)
+    await answers(at, sql)
+    await sql(url('postgres'), `alter system set synchronous_standby_names = '*'`)
+    await sql(url('postgres'), 'select pg_reload_conf()')
+    await until('a synchronous standby', async () => {
+      const rows = await sql(url('postgres'), `select 1 from pg_stat_replication where sync_state = 'sync'`)
+      return rows.length > 0 || undefined
+    })
+    return {
+      socket: join(beside, '.s.PGSQL.5432'),
+      promote: async () => {
+        // The copy was made before the other was told to wait for it, so this one waits for nobody.
+        await sql(at, 'select pg_promote(true, 30)')
+      },
+      stop: async () => {
+        const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
+        child.kill('SIGINT')
+        await ended
+        rmSync(beside, { recursive: true, force: true })
+      },
+    }
+  }
   return {
     pid: () => server?.pid ?? 0,
     directory,
@@ -129,6 +197,7 @@ export const startPostgres = async (
     // SIGQUIT is PostgreSQL's own crash: it ends at once and recovers at its next start.
     kill: () => end('SIGQUIT'),
     start,
+    standby,
     stop: async () => {
       await end('SIGINT')
       rmSync(directory, { recursive: true, force: true })

@@ -6,12 +6,18 @@ import { DatabaseError } from 'pg'
  */
 export type Fault = 'lost' | 'again' | 'full' | 'refused'
 
+/** The library's own words for a password that is wanted and not given would not lead anybody to it. */
+const inWords = (message: string): string =>
+  message.includes('client password must be a string')
+    ? 'it asks for a password, and neither the URL nor PGPASSWORD has one'
+    : message
+
 /** An error of the database or of the way to it, classified. */
 export class DatabaseFault extends Error {
   override readonly name = 'DatabaseFault'
   readonly fault: Fault
   constructor(fault: Fault, cause: unknown) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause })
+    super(inWords(cause instanceof Error ? cause.message : String(cause)), { cause })
     this.fault = fault
   }
 }

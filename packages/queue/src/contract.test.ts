@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Journal } from '@posthorn/contracts'
-import { keyValueContract, manualClock, queueContract, seededRandom } from '@posthorn/testkit'
+import { keyValueContract, manualClock, queueContract, queueOutageCases, seededRandom } from '@posthorn/testkit'
 import type { ManualClock } from '@posthorn/testkit'
 import { afterEach, describe, expect, test } from 'vitest'
 import { memoryDisk, memoryQueue, openQueue } from './index.ts'
@@ -70,5 +70,17 @@ describe.each(['memory', 'sqlite'] as const)('the key-value contract, %s', kind 
       advance: (ms: number) => clock.advance(ms),
     }
     await expect(run(under)).resolves.toBeUndefined()
+  })
+})
+
+// A file below a real server that fails: test/crash/server-faults.test.ts.
+describe('the queue contract in outages, memory', () => {
+  test.each(queueOutageCases)('$name', async ({ run }) => {
+    const disk = memoryDisk()
+    const queue = memoryQueue({ clock: manualClock(), random: seededRandom(1), disk })
+    const set = async (away: boolean): Promise<void> => {
+      disk.away = away
+    }
+    await expect(run({ queue, away: () => set(true), back: () => set(false) })).resolves.toBeUndefined()
   })
 })

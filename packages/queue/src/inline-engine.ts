@@ -4,13 +4,22 @@ import { createReads } from './reads.ts'
 import type { Database } from './schema.ts'
 import type { Store } from './store.ts'
 
-/** Runs the store in this thread. `alive` turning false is the power cut: what is not committed by then never is. */
-export const inlineEngine = (db: Database, store: Store, alive: () => boolean): Engine => {
+/** What the disk under a store in memory does. */
+export interface DiskState {
+  /** Turning false is the power cut: what is not committed by then never is. */
+  readonly alive: () => boolean
+  /** False while every request fails. */
+  readonly answers: () => boolean
+}
+
+/** Runs the store in this thread. */
+export const inlineEngine = (db: Database, store: Store, { alive, answers }: DiskState): Engine => {
   const reads = createReads(db)
   const unlessDead = async (): Promise<void> => {
     await Promise.resolve()
     // A dead process answers nothing, not even an error.
     if (!alive()) await new Promise(() => {})
+    if (!answers()) throw new Error('the disk does not answer')
   }
   return {
     write: async (group, contents) => {

@@ -11,6 +11,8 @@ import { defaultHistory } from './sweep.ts'
 export interface MemoryDisk {
   /** The queue over it stops where it is: nothing of it settles any more, and what was not committed is lost. */
   crash(): void
+  /** While this is set it answers nothing but errors, and nothing is written. */
+  away: boolean
   readonly database: DatabaseSync
   /** Grows with each crash. */
   readonly life: number
@@ -20,6 +22,7 @@ export const memoryDisk = (): MemoryDisk => {
   const database = new DatabaseSync(':memory:')
   let life = 0
   return {
+    away: false,
     database,
     crash: () => {
       life++
@@ -50,7 +53,7 @@ export const memoryQueue = (o: {
   const ids = createIds(o.clock, o.random)
   ids.skipTo(store.recover(o.clock.wall()).lastKey)
   return createQueue({
-    engine: inlineEngine(disk.database, store, () => disk.life === life),
+    engine: inlineEngine(disk.database, store, { alive: () => disk.life === life, answers: () => !disk.away }),
     ids,
     clock: o.clock,
     journal: o.journal,

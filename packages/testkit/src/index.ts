@@ -10,6 +10,8 @@ export { faultyQueue } from './faulty-queue.ts'
 export type { Fault, FaultyCall } from './faulty-queue.ts'
 export { keyValueContract } from './keyvalue-contract.ts'
 export { queueContract } from './queue-contract.ts'
+export { queueOutageCases } from './queue-outage-cases.ts'
+export type { QueueInOutage } from './queue-outage-cases.ts'
 export type { ContractCase, KeyValueUnderTest, QueueUnderTest } from './queue-contract.ts'
 export {
   claimSample,

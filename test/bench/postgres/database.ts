@@ -115,10 +115,11 @@ export const watchWaits = async (
   await client.connect()
   const kinds = new Map<string, number>()
   const seen = { looks: 0, lock: 0, disk: 0 }
+  const watch = { going: true }
   const before = longWaits(server)
-  let going = true
-  const watch = async (): Promise<void> => {
-    while (going) {
+
+  const look = async (): Promise<void> => {
+    while (watch.going) {
       const { rows } = await client.query<{ type: string | null; event: string | null }>(
         `select wait_event_type as type, wait_event as event from pg_stat_activity
          where datname = current_database() and state = 'active' and pid <> pg_backend_pid()`,
@@ -132,12 +133,12 @@ export const watchWaits = async (
       await new Promise(resolve => setTimeout(resolve, lookEveryMs))
     }
   }
-  const watching = watch()
+  const looking = look()
   return {
     kinds,
     stop: async () => {
-      going = false
-      await watching
+      watch.going = false
+      await looking
       await client.end()
       return { ...seen, long: longWaits(server) - before }
     },
