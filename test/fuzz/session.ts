@@ -19,6 +19,9 @@ const transcripts = (): readonly string[] => {
 }
 
 const services: readonly NonNullable<WorldOptions['service']>[] = ['mx', 'mx', 'submission', 'lmtp']
+const us = ['192.0.2.0/24']
+const directory = { vrfy: true, expn: true, trusted: us, domain: 'example.org' }
+const trusting: NonNullable<WorldOptions['overrides']> = { xclient: us, xforward: us, directory }
 const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 
 /** Everything that the server said. Its end is the end of what it says. */
@@ -59,11 +62,16 @@ export const sessionTarget: Target = {
     ' BODY=BINARYMIME',
     ' SIZE=1',
     'LHLO x\r\n',
+    'XCLIENT ADDR=203.0.113.9 LOGIN=ann\r\n',
+    'XFORWARD ADDR=203.0.113.9\r\n',
+    'EXPN team\r\n',
   ],
   seeds: transcripts(),
   async run(input, chance) {
-    const limits = chance.below(4) === 0 ? { messageSize: 200, headerSize: 100, recipients: 100 } : {}
-    const w = await world({ service: chance.pick(services), limits })
+    const limits = chance.below(4) === 0 ? { messageBytes: 200, headerBytes: 100, recipients: 100 } : {}
+    // Where the operator trusts this client there is more to say.
+    const overrides = chance.below(2) === 0 ? {} : trusting
+    const w = await world({ service: chance.pick(services), limits, overrides })
     const client = w.dial()
     for (const piece of pieces(input, chance)) await client.send(piece)
     client.end()

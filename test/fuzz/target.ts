@@ -16,6 +16,7 @@ import { readReply } from '../../packages/dns/src/reading.ts'
 import { readValue, type RecordType } from '../../packages/dns/src/record.ts'
 import { pieces, type Chance } from './chance.ts'
 import { clientTarget } from './client.ts'
+import { dovecotTarget, scramTarget } from './sasl.ts'
 import { sessionTarget } from './session.ts'
 
 /** Something that takes octets from anybody. */
@@ -68,6 +69,11 @@ const commands: Target = {
     ' NOTIFY=',
     '+2B',
     'BDAT 1 LAST',
+    'XCLIENT ADDR=',
+    'XFORWARD IDENT=',
+    'IPV6:',
+    '[UNAVAILABLE]',
+    '+0A',
   ],
   seeds: [
     'EHLO a.example',
@@ -75,6 +81,10 @@ const commands: Target = {
     'RCPT TO:<a@b> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;x',
     'AUTH PLAIN AA==',
     'BDAT 10',
+    'XCLIENT NAME=a.example ADDR=IPV6:2001:db8::1 PORT=1 PROTO=ESMTP HELO=a LOGIN=ann DESTADDR=192.0.2.1 DESTPORT=25',
+    'XFORWARD NAME=a ADDR=[UNAVAILABLE] IDENT=q+2B1 SOURCE=LOCAL',
+    'VRFY a SMTPUTF8',
+    'ETRN @a.example',
   ],
   run(input) {
     const offered = new Set(['SIZE', '8BITMIME', 'SMTPUTF8', 'DSN', 'AUTH', 'CHUNKING', 'BINARYMIME', 'REQUIRETLS'])
@@ -276,6 +286,8 @@ export const targets: readonly Target[] = [
   reports,
   conversions,
   stuffing,
+  scramTarget,
+  dovecotTarget,
 ]
 
 /** An input as it is written in source. */
