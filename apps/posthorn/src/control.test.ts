@@ -36,6 +36,7 @@ const queue: QueueOperations = {
   suspend: () => Promise.resolve(2),
   resume: () => Promise.resolve(undefined),
   suspensions: () => Promise.resolve([]),
+  backUp: () => Promise.reject(new Error('no room')),
   put: async (message, parts, actor) => {
     let size = 0
     for await (const part of parts) size += part.byteLength

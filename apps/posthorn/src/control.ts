@@ -17,7 +17,7 @@ import type { QueueOperations } from './queue-operations.ts'
 import { leavePlace, type SocketPlace } from './socket-place.ts'
 
 /** Questions and answers of one value each; `open` and `put` carry content besides. */
-const plain = ['list', 'count', 'show', 'change', 'suspend', 'resume', 'suspensions'] as const
+const plain = ['list', 'count', 'show', 'change', 'suspend', 'resume', 'suspensions', 'backUp'] as const
 type Plain = (typeof plain)[number]
 
 /** A control socket that is served. */
@@ -141,6 +141,7 @@ const connectionOver = (socket: Socket): Connection => {
     suspend: async (...p) => (await ask('suspend', ...p)) as number,
     resume: async (...p) => ((await ask('resume', ...p)) ?? undefined) as number | undefined,
     suspensions: async () => (await ask('suspensions')) as Awaited<ReturnType<QueueOperations['suspensions']>>,
+    backUp: async (...p) => (await ask('backUp', ...p)) as Awaited<ReturnType<QueueOperations['backUp']>>,
     open: id =>
       inTurn(async () => {
         await sendLine(socket, { method: 'open', params: [id] })

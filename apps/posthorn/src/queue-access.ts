@@ -13,7 +13,7 @@ import { loadSettings } from './settings.ts'
 import type { StateOptions } from './state-option.ts'
 
 /** A state directory alone says nothing of a database: its queue is the one below it. */
-const settingsOf = async (o: StateOptions): Promise<{ readonly config: Config; readonly state: string }> =>
+export const settingsOf = async (o: StateOptions): Promise<{ readonly config: Config; readonly state: string }> =>
   o.state === undefined || o.config !== undefined
     ? loadSettings(o)
     : { config: checkConfig(developmentConfig({})), state: resolve(o.state) }

@@ -1,4 +1,6 @@
 import type { Awaitable, Journal, NewMessage, Queue, QueueId, QueueRow, SiteKey } from '@posthorn/contracts'
+import type { BackupSummary } from '@posthorn/queue'
+import type { Store } from '@posthorn/stack'
 
 /** What the command asks of a queue: of the one it has opened, or of a running server's over its control socket. */
 export interface QueueOperations extends Pick<
@@ -7,6 +9,8 @@ export interface QueueOperations extends Pick<
 > {
   /** Enqueue a message whose head is part of its content. Resolves when it is on stable storage. */
   put(message: NewMessage, content: AsyncIterable<Uint8Array>, actor: string): Promise<QueueId>
+  /** Copy the queue into a new directory, given by its absolute path, as its own process sees it. */
+  backUp(directory: string, actor: string): Promise<BackupSummary>
 }
 
 export interface OperationDeps {
@@ -35,7 +39,7 @@ const withTurns = async (
 }
 
 /** A queue's operations, as its own process offers them. */
-export const operationsOf = (queue: Queue, { journal, giveBack, whyWait }: OperationDeps): QueueOperations => ({
+export const operationsOf = (queue: Store, { journal, giveBack, whyWait }: OperationDeps): QueueOperations => ({
   list: async (filter, o) => {
     const page = await queue.list(filter, o)
     return { ...page, rows: await withTurns(page.rows, whyWait) }
@@ -54,6 +58,14 @@ export const operationsOf = (queue: Queue, { journal, giveBack, whyWait }: Opera
   },
   resume: (what, actor, o) => queue.resume(what, actor, o),
   suspensions: () => queue.suspensions(),
+  backUp: async (directory, actor) => {
+    if (queue.backUp === undefined)
+      throw new Error('the queue is in a database, and is backed up with it, as by pg_dump')
+    const made = await queue.backUp(directory)
+    const { messages, deliveries, octets } = made
+    journal?.event('queue.copied', { to: directory, messages, deliveries, octets, by: actor })
+    return made
+  },
   put: async (message, content, actor) => {
     const draft = queue.begin()
     let size = 0

@@ -4,6 +4,7 @@ import { filterHelp } from '@posthorn/queue-filter'
 import { Failure } from './failure.ts'
 import { fieldOf, filterOf } from './filter.ts'
 import { withQueue } from './queue-access.ts'
+import { addBackupCommands } from './queue-backup.ts'
 import { addChangeCommands } from './queue-change.ts'
 import { addShowCommand, when } from './queue-show.ts'
 import { addTransferCommands } from './queue-transfer.ts'
@@ -81,4 +82,5 @@ export const addQueueCommands = (program: Command): void => {
   addShowCommand(queue)
   addChangeCommands(queue)
   addTransferCommands(queue)
+  addBackupCommands(queue)
 }

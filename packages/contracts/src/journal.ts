@@ -33,6 +33,7 @@ export type EventName =
   | 'queue.full'
   | 'queue.suspended'
   | 'queue.resumed'
+  | 'queue.copied'
   | 'certificate.renewed'
   | 'service.ready'
   | 'service.stress'

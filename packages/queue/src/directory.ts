@@ -13,6 +13,8 @@ export interface Layout {
   /** Room that is given up when the disk is full, so that attempts can still end. */
   readonly reserve: string
   readonly spool: string
+  /** The database as a compaction writes it anew. */
+  readonly compacted: string
 }
 
 export const layoutOf = (directory: string): Layout => ({
@@ -22,6 +24,7 @@ export const layoutOf = (directory: string): Layout => ({
   owner: join(directory, 'owner'),
   reserve: join(directory, 'reserve'),
   spool: join(directory, 'spool'),
+  compacted: join(directory, 'queue.db.compacted'),
 })
 
 const statOf = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false })
@@ -52,7 +55,8 @@ export const syncDirectory = (path: string): void => {
   }
 }
 
-const touchFile = (path: string): void => {
+/** Make a file for its owner alone, unless it is there. */
+export const touchFile = (path: string): void => {
   if (existsSync(path)) return
   // Made here, so that SQLite, which would use the umask, finds it with our mode and gives the log the same.
   const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)

@@ -6,6 +6,9 @@ import { lockDirectory } from './lock.ts'
 import { sweepOrphans } from './orphans.ts'
 import { createQueue } from './queue.ts'
 import type { EmbeddedQueue } from './queue.ts'
+import { removeUnfinished } from './compact.ts'
+import { createBackups } from './maintenance.ts'
+import type { BackupSummary } from './manifest.ts'
 import { createRoom } from './room.ts'
 import { createSpool } from './spool.ts'
 import { defaultHistory } from './sweep.ts'
@@ -30,19 +33,29 @@ export interface QueueOptions {
   readonly maxPages?: number
 }
 
+/** A queue on a disk. */
+export interface DurableQueue extends EmbeddedQueue {
+  /**
+   * Copy it as it is at one moment, rows and files, into a new directory, while it goes on. The directory has its name only when all
+   * is on stable storage. Rejects with an Error that says why it cannot; one backup is made at a time.
+   */
+  backUp(directory: string): Promise<BackupSummary>
+}
+
 const defaultFloor = 64 * 1024 * 1024
 
 /**
  * Open the durable queue of a state directory, making it when it is new. Leases of the instance before are freed.
  * Rejects with an Error that says what to do when the directory is in use, not ours, or written by a newer release.
  */
-export const openQueue = async (o: QueueOptions): Promise<EmbeddedQueue> => {
+export const openQueue = async (o: QueueOptions): Promise<DurableQueue> => {
   const layout = layoutOf(o.directory)
   const { clock, journal, sync = true, floorBytes: floor = defaultFloor } = o
   prepareDirectory(layout, { sync })
   const unlock = lockDirectory(layout)
   let engine: ThreadEngine
   try {
+    removeUnfinished(layout)
     engine = await startEngine(
       {
         directory: o.directory,
@@ -64,18 +77,23 @@ export const openQueue = async (o: QueueOptions): Promise<EmbeddedQueue> => {
   ids.skipTo(engine.recovered.lastKey)
   const room = createRoom(o.directory, { floor, clock })
   const sweeping = recoverSpool(layout.spool, ids, engine, journal)
-  return createQueue({
+  const spool = createSpool(layout.spool, { sync, hasRoom: () => room.has(0) })
+  const backups = createBackups(layout, { wall: () => clock.wall(), keepFiles: () => spool.keep(), after: sweeping })
+  const queue = createQueue({
     engine,
     ids,
     clock,
     journal,
-    spool: createSpool(layout.spool, { sync, hasRoom: () => room.has(0) }),
+    spool,
     bodyInline: o.bodyInline ?? 65_536,
     hasRoom: octets => room.has(octets),
     onFull: () => room.lost(),
-    beforeClose: () => sweeping,
+    beforeClose: async () => {
+      await Promise.all([backups.stop(), sweeping])
+    },
     afterClose: unlock,
   })
+  return { ...queue, backUp: target => backups.make(target) }
 }
 
 /** Beside the work, since a spool may be large; what is left when it fails is swept at the next start. */

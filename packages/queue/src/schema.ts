@@ -68,7 +68,7 @@ const migrations: readonly string[] = [
 ]
 
 /** Grows by one with each change of the tables; `meta` says which one a store has. */
-const schemaVersion: number = migrations.length + 1
+export const schemaVersion: number = migrations.length + 1
 
 const tableExists = (db: Database, name: string): boolean =>
   db.prepare(`select 1 from sqlite_schema where type = 'table' and name = ?`).get(name) !== undefined

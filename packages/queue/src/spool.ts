@@ -16,6 +16,8 @@ export interface Spool {
   read(id: QueueId, size: number, signal?: AbortSignal): AsyncIterable<Uint8Array>
   /** A missing file is no failure; any other leaves an orphan that the next start removes. */
   remove(id: QueueId): Promise<void>
+  /** From now on nothing is removed, until the result is called: then all that should have been. */
+  keep(): () => void
 }
 
 /** A file being written by one draft. */
@@ -35,11 +37,26 @@ export const createSpool = (
 ): Spool => {
   const path = (id: string): string => join(directory, id)
   const syncDirectory = o.sync ? sharedSync(directory) : async (): Promise<void> => {}
+  const remove = async (id: string): Promise<void> => {
+    await unlink(path(id)).catch(() => {})
+  }
+  let kept: QueueId[] | undefined
   return {
     create: id => createFile(path(id), { ...o, syncDirectory }),
     read: (id, size, signal) => readFile(path(id), size, signal),
     remove: async id => {
-      await unlink(path(id)).catch(() => {})
+      if (kept === undefined) await remove(id)
+      else kept.push(id)
+    },
+    keep: () => {
+      kept ??= []
+      return () => {
+        const left = kept ?? []
+        kept = undefined
+        void (async () => {
+          for (const id of left) await remove(id)
+        })()
+      }
     },
   }
 }

@@ -1,8 +1,13 @@
 import type { Clock, Journal, KeyValue, Network, Queue, Random, Resolver, SiteKey } from '@posthorn/contracts'
+import type { BackupSummary } from '@posthorn/queue'
 import type { FetchPolicy } from '@posthorn/tls-policy'
 
 /** The queue with the key-value store beside it. */
-export type Store = Queue & { keyValue(namespace: string): KeyValue }
+export type Store = Queue & {
+  keyValue(namespace: string): KeyValue
+  /** Of a queue on a disk: copy it into a new directory while it goes on. */
+  backUp?(directory: string): Promise<BackupSummary>
+}
 
 /** Of several processes that are one server, with one store and the same ports, this is one. */
 export interface WorkerPlace {
