@@ -105,7 +105,14 @@ const neighbours = definePlugin({ name: 'neighbours', setup: () => ({ route: ({ 
     undo(() => site.remove())
     running = await site.start()
     undo(() => running.stop())
-    const relay = { domain: 'example.org', smtp: running.port('mx'), lmtp: running.port('lmtp') }
+    const relay = {
+      domain: 'example.org',
+      smtp: running.port('mx'),
+      lmtp: running.port('lmtp'),
+      submission: running.port('submission'),
+      user: ann,
+      password: site.password,
+    }
     const [certificate, key] = ['crt', 'key'].map(ending =>
       readFileSync(new URL(`../peers/fixtures/rsa.${ending}`, import.meta.url), 'utf8'),
     ) as [string, string]
@@ -239,6 +246,21 @@ const neighbours = definePlugin({ name: 'neighbours', setup: () => ({ route: ({ 
       expect(arrived).toContain('\nDelivered-To: ann+lmtp@example.org\r')
       expect(bodyOf(arrived)).toEqual(['.dot first', `body of ${subject}`])
       await server().logged(/nobody\+lmtp@example\.org.*550 5\.1\.1/)
+    })
+
+    test('submits to us as a user of ours', async () => {
+      const subject = `login-from-${make.name}`
+      const mail = message(ann, ann, subject, [`body of ${subject}`])
+      const refused = await pythonSubmit({
+        port: server().port,
+        from: ann,
+        to: ['ann+login@example.org'],
+        message: mail,
+      })
+      expect(refused).toEqual({})
+      expect(await site.arrived(ann, `body of ${subject}`)).toMatch(
+        /\tby mx\.example\.org \(Posthorn\) with ESMTPSA id/,
+      )
     })
 
     if (trait.utf8) {

@@ -48,6 +48,13 @@ ${
   route_list = * 127.0.0.1
   self = send
   transport = lmtp
+to_our_submission:
+  driver = manualroute
+  domains = ${o.relay.domain}
+  local_parts = *+login
+  route_list = * 127.0.0.1
+  self = send
+  transport = submission
 to_us:
   driver = manualroute
   domains = ${o.relay.domain}
@@ -68,6 +75,12 @@ smtp:
   port = ${o.relay?.smtp ?? 25}
   allow_localhost
   hosts_require_tls = *
+submission:
+  driver = smtp
+  port = ${o.relay?.submission ?? 587}
+  allow_localhost
+  hosts_require_tls = *
+  hosts_require_auth = *
 lmtp:
   driver = smtp
   protocol = lmtp
@@ -85,6 +98,12 @@ maildir:
 
 begin retry
 * * F,1h,2s
+
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  client_send = ^${o.relay?.user ?? ''}^${o.relay?.password ?? ''}
 `
 
 /** Start one in an enclosure; it needs root. */

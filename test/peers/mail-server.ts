@@ -23,8 +23,18 @@ export interface MailServerOptions {
   /** It offers STARTTLS with these, in PEM. */
   readonly certificate?: string
   readonly key?: string
-  /** Whose mail it gives to us: by SMTP under TLS, or by LMTP in clear when the detail of the address is `lmtp`. */
-  readonly relay?: { readonly domain: string; readonly smtp: number; readonly lmtp: number }
+  /**
+   * Whose mail it gives to us: by SMTP under TLS; by LMTP in clear when the detail of the address is `lmtp`; as a user of ours, by
+   * submission, when it is `login`.
+   */
+  readonly relay?: {
+    readonly domain: string
+    readonly smtp: number
+    readonly lmtp: number
+    readonly submission: number
+    readonly user: string
+    readonly password: string
+  }
 }
 
 /** The waiting for its log and its Maildirs. What it says of itself belongs to every complaint. */

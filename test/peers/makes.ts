@@ -22,6 +22,7 @@ const startAsPostfix = ({ relay, ...o }: MailServerOptions): Promise<MailServer>
         ? {}
         : {
             transport: `/\\+lmtp@${quoted(relay.domain)}$/ lmtp:inet:127.0.0.1:${relay.lmtp}
+/\\+login@${quoted(relay.domain)}$/ smtp:[127.0.0.1]:${relay.submission}
 /@${quoted(relay.domain)}$/ smtp:[127.0.0.1]:${relay.smtp}\n`,
           }),
       ...(o.certificate === undefined ? {} : { 'cert.pem': o.certificate, 'key.pem': o.key ?? '' }),
@@ -49,6 +50,9 @@ const startAsPostfix = ({ relay, ...o }: MailServerOptions): Promise<MailServer>
             transport_maps: 'regexp:DIR/etc/transport',
             smtp_tls_security_level: 'encrypt',
             smtp_tls_loglevel: '1',
+            smtp_sasl_auth_enable: 'yes',
+            smtp_sasl_tls_security_options: 'noanonymous',
+            smtp_sasl_password_maps: `inline:{ { [127.0.0.1]:${relay.submission} = ${relay.user}:${relay.password} } }`,
           }),
     },
   })

@@ -22,7 +22,10 @@ ${
     ? ''
     : `table details { "@${relay.domain}" = ${mailOwner} }
 action us relay host "smtp+tls://127.0.0.1:${relay.smtp}" tls no-verify
+table logins { "us" = "${relay.user}:${relay.password}" }
+action our-submission relay host "smtp+tls://us@127.0.0.1:${relay.submission}" auth <logins> tls no-verify
 action our-lmtp lmtp "127.0.0.1:${relay.lmtp}" rcpt-to virtual <details>
+match from any for rcpt-to regex "[+]login@${relay.domain.replaceAll('.', '[.]')}$" action our-submission
 match from any for rcpt-to regex "[+]lmtp@${relay.domain.replaceAll('.', '[.]')}$" action our-lmtp
 match from any for domain ${relay.domain} action us`
 }
