@@ -83,7 +83,7 @@ export const reasons: Reasons = {
   'data-before-rcpt': { Postfix: 'says 554 of DATA without recipients, whether there was a RCPT or not' },
   'data-no-header': { OpenSMTPD: 'refuses what is no message in the sense of RFC 5322; we leave that to policy' },
   'ehlo-bad-name': { Postfix: postfix.names },
-  'ehlo-in-transaction': { OpenSMTPD: openSmtpd.once },
+  'row-29-ehlo-in-transaction': { OpenSMTPD: openSmtpd.once },
   'envid-forms': { Postfix: postfix.xtext, Exim: exim.loose, OpenSMTPD: openSmtpd.loose },
   'harmless-in-transaction': { Postfix: postfix.noHelp, Exim: exim.vrfy, OpenSMTPD: openSmtpd.missing },
   'hello-forged': { Postfix: postfix.names },
@@ -170,6 +170,6 @@ export const reasons: Reasons = {
     Exim: exim.unread,
     OpenSMTPD: openSmtpd.unread,
   },
-  'utf8-broken': { Postfix: 'says 500 of a line that is not UTF-8', Exim: 'takes surrogates' },
-  'utf8-without-smtputf8': { Postfix: postfix.utf8, Exim: exim.utf8 },
+  'row-37-utf8-broken': { Postfix: 'says 500 of a line that is not UTF-8', Exim: 'takes surrogates' },
+  'row-37-without-smtputf8': { Postfix: postfix.utf8, Exim: exim.utf8 },
 }
