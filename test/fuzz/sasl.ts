@@ -93,7 +93,7 @@ export const dovecotTarget: Target = {
       .answer(new Uint8Array(1), new AbortController().signal)
       .then(
         said => Object.keys(said).join(),
-        (error: unknown) => `${error instanceof Error ? error.message : String(error)}`.slice(0, 40),
+        (error: unknown) => String(error).slice(0, 40),
       )
     // It asks before it is answered.
     far.resume()

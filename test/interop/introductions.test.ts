@@ -69,12 +69,10 @@ const notForBob = definePlugin({
   })
 
   test('swaks says by XCLIENT for whom it speaks, in two commands', async () => {
-    const sent = await run('swaks', [
-      ...['--server', '127.0.0.1', '--port', String(running.port('mx')), '--from', 'dave@elsewhere.example'],
-      ...['--to', ann, '--header', 'Subject: xclient', '--body', 'body of xclient'],
-      ...['--xclient-addr', '203.0.113.9', '--xclient-name', 'client.elsewhere.example', '--xclient-delim'],
-      ...['--xclient-helo', 'client.elsewhere.example', '--xclient-proto', 'ESMTP'],
-    ])
+    const words = `--server 127.0.0.1 --port ${running.port('mx')} --from dave@elsewhere.example --to ${ann}
+      --xclient-addr 203.0.113.9 --xclient-name client.elsewhere.example --xclient-delim
+      --xclient-helo client.elsewhere.example --xclient-proto ESMTP`
+    const sent = await run('swaks', [...words.split(/\s+/), '--body', 'body of xclient'])
     expect(sent).toMatchObject({ code: 0 })
     const stored = await site.arrived(ann, 'body of xclient')
     expect(stored).toMatch(/Received: from client\.elsewhere\.example \(\[203\.0\.113\.9\]\)\s+by mx\.example\.org/)

@@ -192,8 +192,17 @@ describe('OAuth', () => {
       fate: 'deferred',
       phase: 'auth',
       reply: { code: 535 },
+      cause: expect.stringMatching(/ \(401\)$/),
     })
   })
+  test.each(['not json', '{"status":"a\\r\\nb"}', '{"status":7}', 'null', '{"status":"'.padEnd(2000, 'x')])(
+    'row 44: an error that says %j is not repeated',
+    async said => {
+      const error = `S: 334 ${base64(said)}\nC: ${base64('\x01')}\nS: 535 5.7.8 expired\n`
+      const bad = `${hello('OAUTHBEARER')}${bearer('t1')}${error}C: QUIT`
+      expect((await send(bad, { user, tokens: source('t1', 't1') }))?.cause).toMatch(/expired"?$/)
+    },
+  )
   test('without a token the message waits', async () => {
     expect(
       await send(`${hello('XOAUTH2')}C: QUIT`, { user, tokens: source(new Error('no route to host')) }),

@@ -82,7 +82,11 @@ const withToken = (c: Conversation, user: string, token: string, to: Target): re
     { name: 'XOAUTH2', run: xoauth2Run(user, token) },
   ].filter(({ name }) => c.features.auth.includes(name))
 
-const refused = (reply: RemoteReply): Trouble => ({ phase: 'auth', cause: quote(reply), reply })
+const refused = (reply: RemoteReply, told: string | undefined): Trouble => ({
+  phase: 'auth',
+  cause: told === undefined ? quote(reply) : `${quote(reply)} (${told})`,
+  reply,
+})
 
 /** RFC 4954 §4, RFC 4954 §6: this mechanism not, or not for this user; another may do. */
 const otherWay = (reply: RemoteReply): boolean => reply.code === 504 || reply.code === 534
@@ -102,7 +106,7 @@ const attempt = async (
       if (run.fault === undefined) return undefined
       return { phase: 'auth', cause: `AUTH ${name}: ${run.fault}`, status: '4.7.0' }
     }
-    trouble = refused(heard)
+    trouble = refused(heard, run.told)
     if (!otherWay(heard)) return trouble
   }
   return trouble

@@ -9,6 +9,8 @@ export interface SaslRun {
   answer(challenge: string): Awaitable<string | undefined>
   /** Why a 235 must not be believed, or why we gave up. */
   readonly fault: string | undefined
+  /** What the peer said of a refusal besides its reply. */
+  readonly told?: string | undefined
 }
 
 /** RFC 4616. Asked without an initial response, the challenge is empty. */
@@ -24,20 +26,42 @@ export const loginRun = (user: string, password: string): SaslRun => {
   return { first: undefined, answer: () => left.shift(), fault: undefined }
 }
 
-/** Google's and Microsoft's own. A challenge is the error, to be answered by nothing. */
-export const xoauth2Run = (user: string, token: string): SaslRun => ({
-  first: `user=${user}\x01auth=Bearer ${token}\x01\x01`,
-  answer: () => '',
-  fault: undefined,
-})
+/** The error in a challenge (RFC 7628 §3.2.2), as far as it is one: a peer's words, so only short and plain ones. */
+const errorIn = (challenge: string): string | undefined => {
+  try {
+    const { status } = JSON.parse(challenge) as { readonly status?: unknown }
+    return typeof status === 'string' && /^[\x21-\x7e]{1,40}$/.test(status) ? status : undefined
+  } catch {
+    return undefined
+  }
+}
+/** A token is all there is to say; a challenge is the error, to be answered so that the peer can refuse. */
+const tokenRun = (first: string, answer: string): SaslRun => {
+  let told: string | undefined
+  return {
+    first,
+    answer: challenge => {
+      told = errorIn(challenge)
+      return answer
+    },
+    fault: undefined,
+    get told() {
+      return told
+    },
+  }
+}
 
-/** RFC 7628 §3.1. A challenge is the error, to be answered by one control-A (RFC 7628 §3.2.3). */
+/** Google's and Microsoft's own. */
+export const xoauth2Run = (user: string, token: string): SaslRun =>
+  tokenRun(`user=${user}\x01auth=Bearer ${token}\x01\x01`, '')
+
+/** RFC 7628 §3.1; the error is answered by one control-A (RFC 7628 §3.2.3). */
 export const oauthBearerRun = (
   user: string,
   token: string,
   peer: { readonly host: string; readonly port: number },
-): SaslRun => ({
-  first: `n,a=${writeSaslName(user)},\x01host=${peer.host}\x01port=${peer.port}\x01auth=Bearer ${token}\x01\x01`,
-  answer: () => '\x01',
-  fault: undefined,
-})
+): SaslRun =>
+  tokenRun(
+    `n,a=${writeSaslName(user)},\x01host=${peer.host}\x01port=${peer.port}\x01auth=Bearer ${token}\x01\x01`,
+    '\x01',
+  )

@@ -120,7 +120,7 @@ const plainOf = (transcript: Transcript): Plain | undefined => {
   const kinds = turns.map(({ said }) => /^(?:(EHLO|LHLO|MAIL FROM|RCPT TO|DATA|QUIT)\b)/.exec(said)?.[1] ?? 'content')
   const shape = kinds.join(' ')
   if (!/^(?:EHLO|LHLO) MAIL FROM(?: RCPT TO)+(?: DATA content)? QUIT$/.test(shape)) return undefined
-  const path = (said: string): string | undefined => /^\w+ \w+:<([^>:]*)>\r\n$/.exec(said)?.[1]
+  const path = (said: string): string | undefined => /^\w+ \w+:<([^>:\r\n]*)>\r\n$/.exec(said)?.[1]
   const of = (kind: string) => turns.filter((_, i) => kinds[i] === kind)
   const hello = turns[0]?.said ?? ''
   const sender = of('MAIL FROM')[0]
