@@ -109,9 +109,7 @@ const neighbours = definePlugin({ name: 'neighbours', setup: () => ({ route: ({ 
       domain: 'example.org',
       smtp: running.port('mx'),
       lmtp: running.port('lmtp'),
-      submission: running.port('submission'),
-      user: ann,
-      password: site.password,
+      login: { port: running.port('submission'), user: ann, password: site.password },
     }
     const [certificate, key] = ['crt', 'key'].map(ending =>
       readFileSync(new URL(`../peers/fixtures/rsa.${ending}`, import.meta.url), 'utf8'),

@@ -77,7 +77,7 @@ smtp:
   hosts_require_tls = *
 submission:
   driver = smtp
-  port = ${o.relay?.submission ?? 587}
+  port = ${o.relay?.login?.port ?? 587}
   allow_localhost
   hosts_require_tls = *
   hosts_require_auth = *
@@ -103,7 +103,7 @@ begin authenticators
 plain:
   driver = plaintext
   public_name = PLAIN
-  client_send = ^${o.relay?.user ?? ''}^${o.relay?.password ?? ''}
+  client_send = ^${o.relay?.login?.user ?? ''}^${o.relay?.login?.password ?? ''}
 `
 
 /** Start one in an enclosure; it needs root. */

@@ -12,6 +12,14 @@ export interface MailServer {
   stop(): Promise<void>
 }
 
+/** The ports of ours that a server gives mail for our domain to. */
+export interface Relay {
+  readonly domain: string
+  readonly smtp: number
+  readonly lmtp: number
+  readonly login?: { readonly port: number; readonly user: string; readonly password: string }
+}
+
 /** What such a server is to do. Nobody may relay through it, and everything else is as its makers set it. */
 export interface MailServerOptions {
   readonly port: number
@@ -27,14 +35,7 @@ export interface MailServerOptions {
    * Whose mail it gives to us: by SMTP under TLS; by LMTP in clear when the detail of the address is `lmtp`; as a user of ours, by
    * submission, when it is `login`.
    */
-  readonly relay?: {
-    readonly domain: string
-    readonly smtp: number
-    readonly lmtp: number
-    readonly submission: number
-    readonly user: string
-    readonly password: string
-  }
+  readonly relay?: Relay
 }
 
 /** The waiting for its log and its Maildirs. What it says of itself belongs to every complaint. */

@@ -1,5 +1,5 @@
 import { exim, startExim } from './exim.ts'
-import type { MailServer, MailServerOptions } from './mail-server.ts'
+import type { MailServer, MailServerOptions, Relay } from './mail-server.ts'
 import { opensmtpd, startOpensmtpd } from './opensmtpd.ts'
 import { startPostfix } from './postfix.ts'
 
@@ -13,18 +13,43 @@ export interface Make {
 
 const quoted = (text: string): string => text.replaceAll(/[.+]/g, String.raw`\$&`)
 
-const startAsPostfix = ({ relay, ...o }: MailServerOptions): Promise<MailServer> =>
-  startPostfix({
+/** The settings of Postfix that give mail for our domain to us, and its transport map. */
+const relaying = ({ domain, smtp, lmtp, login }: Relay) => ({
+  transport: [
+    `/\\+lmtp@${quoted(domain)}$/ lmtp:inet:127.0.0.1:${lmtp}`,
+    ...(login === undefined ? [] : [`/\\+login@${quoted(domain)}$/ smtp:[127.0.0.1]:${login.port}`]),
+    `/@${quoted(domain)}$/ smtp:[127.0.0.1]:${smtp}`,
+    '',
+  ].join('\n'),
+  main: {
+    relay_domains: domain,
+    transport_maps: 'regexp:DIR/etc/transport',
+    smtp_tls_security_level: 'encrypt',
+    smtp_tls_loglevel: '1',
+    ...(login === undefined
+      ? {}
+      : {
+          smtp_sasl_auth_enable: 'yes',
+          smtp_sasl_tls_security_options: 'noanonymous',
+          smtp_sasl_password_maps: `inline:{ { [127.0.0.1]:${login.port} = ${login.user}:${login.password} } }`,
+        }),
+  },
+})
+
+const offeringTls = {
+  smtpd_tls_security_level: 'may',
+  smtpd_tls_cert_file: 'DIR/etc/cert.pem',
+  smtpd_tls_key_file: 'DIR/etc/key.pem',
+  smtpd_tls_loglevel: '1',
+}
+
+const startAsPostfix = ({ relay, ...o }: MailServerOptions): Promise<MailServer> => {
+  const ours = relay === undefined ? undefined : relaying(relay)
+  return startPostfix({
     port: o.port,
     files: {
       mailboxes: o.mailboxes.map(name => `/^${quoted(name)}@${quoted(o.domain)}$/ ${name}/\n`).join(''),
-      ...(relay === undefined
-        ? {}
-        : {
-            transport: `/\\+lmtp@${quoted(relay.domain)}$/ lmtp:inet:127.0.0.1:${relay.lmtp}
-/\\+login@${quoted(relay.domain)}$/ smtp:[127.0.0.1]:${relay.submission}
-/@${quoted(relay.domain)}$/ smtp:[127.0.0.1]:${relay.smtp}\n`,
-          }),
+      ...(ours === undefined ? {} : { transport: ours.transport }),
       ...(o.certificate === undefined ? {} : { 'cert.pem': o.certificate, 'key.pem': o.key ?? '' }),
     },
     main: {
@@ -35,27 +60,11 @@ const startAsPostfix = ({ relay, ...o }: MailServerOptions): Promise<MailServer>
       smtpd_relay_restrictions: 'reject_unauth_destination',
       virtual_mailbox_domains: o.domain,
       virtual_mailbox_maps: 'regexp:DIR/etc/mailboxes',
-      ...(o.certificate === undefined
-        ? {}
-        : {
-            smtpd_tls_security_level: 'may',
-            smtpd_tls_cert_file: 'DIR/etc/cert.pem',
-            smtpd_tls_key_file: 'DIR/etc/key.pem',
-            smtpd_tls_loglevel: '1',
-          }),
-      ...(relay === undefined
-        ? {}
-        : {
-            relay_domains: relay.domain,
-            transport_maps: 'regexp:DIR/etc/transport',
-            smtp_tls_security_level: 'encrypt',
-            smtp_tls_loglevel: '1',
-            smtp_sasl_auth_enable: 'yes',
-            smtp_sasl_tls_security_options: 'noanonymous',
-            smtp_sasl_password_maps: `inline:{ { [127.0.0.1]:${relay.submission} = ${relay.user}:${relay.password} } }`,
-          }),
+      ...(o.certificate === undefined ? {} : offeringTls),
+      ...ours?.main,
     },
   })
+}
 
 /** All of them, with whom everything is tried. */
 export const makes: readonly Make[] = [

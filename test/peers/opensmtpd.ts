@@ -2,33 +2,37 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { enclose, furnish, mailOwner, peerFile } from './enclosure.ts'
-import { watch, type MailServer, type MailServerOptions } from './mail-server.ts'
+import { watch, type MailServer, type MailServerOptions, type Relay } from './mail-server.ts'
 import { listening } from './port.ts'
 
 /** The program, where scripts/install-peers puts it. */
 export const opensmtpd: string = peerFile('opensmtpd', '/usr/sbin/smtpd')
 
+const relaying = ({ domain, smtp, lmtp, login }: Relay): string => {
+  const quoted = domain.replaceAll('.', '[.]')
+  const submitting =
+    login === undefined
+      ? ''
+      : `table logins { "us" = "${login.user}:${login.password}" }
+action our-submission relay host "smtp+tls://us@127.0.0.1:${login.port}" auth <logins> tls no-verify
+match from any for rcpt-to regex "[+]login@${quoted}$" action our-submission`
+  return `table details { "@${domain}" = ${mailOwner} }
+action us relay host "smtp+tls://127.0.0.1:${smtp}" tls no-verify
+action our-lmtp lmtp "127.0.0.1:${lmtp}" rcpt-to virtual <details>
+${submitting}
+match from any for rcpt-to regex "[+]lmtp@${quoted}$" action our-lmtp
+match from any for domain ${domain} action us`
+}
+
 const configuration = (dir: string, o: MailServerOptions): string => {
   const tls = o.certificate !== undefined
   const boxes = o.mailboxes.map(name => `"${name}@${o.domain}" = ${mailOwner}`).join(', ')
-  const { relay } = o
   return `
 ${tls ? 'pki here cert "/etc/cert.pem"\npki here key "/etc/key.pem"' : ''}
 listen on 127.0.0.1 port ${o.port} ${tls ? 'tls pki here' : ''} hostname ${o.hostname}
 table boxes { ${boxes} }
 action box maildir "${dir}/mail/%{rcpt.user}" virtual <boxes>
-${
-  relay === undefined
-    ? ''
-    : `table details { "@${relay.domain}" = ${mailOwner} }
-action us relay host "smtp+tls://127.0.0.1:${relay.smtp}" tls no-verify
-table logins { "us" = "${relay.user}:${relay.password}" }
-action our-submission relay host "smtp+tls://us@127.0.0.1:${relay.submission}" auth <logins> tls no-verify
-action our-lmtp lmtp "127.0.0.1:${relay.lmtp}" rcpt-to virtual <details>
-match from any for rcpt-to regex "[+]login@${relay.domain.replaceAll('.', '[.]')}$" action our-submission
-match from any for rcpt-to regex "[+]lmtp@${relay.domain.replaceAll('.', '[.]')}$" action our-lmtp
-match from any for domain ${relay.domain} action us`
-}
+${o.relay === undefined ? '' : relaying(o.relay)}
 match from any for domain ${o.domain} action box
 `
 }
