@@ -4,7 +4,7 @@ import { mailOf, type Goal, type Log, type Sent } from './load.ts'
 
 /** What became of everything that was sent. */
 export interface Account {
-  /** Recipients of messages that were answered 250, and those of messages whose connection was cut before the reply. */
+  /** Recipients of messages that were answered 250, and those of messages that were not answered for sure before a kill. */
   readonly accepted: number
   readonly unanswered: number
   readonly delivered: number
@@ -67,6 +67,10 @@ const unexplained = (
   })
 }
 
+/** A worker whose owner was killed within a commit can't know what became of it, and says 451 if it still can. */
+const isDoubtful = ({ reply, at }: Sent, kills: readonly number[]): boolean =>
+  reply === undefined || (reply.startsWith('451 ') && kills.some(kill => kill >= at - 1_000 && kill <= at + 10_000))
+
 /** Hold what two Maildirs have against what clients were told; empties the Maildirs and the log. Queues must be empty. */
 export const settleAccount = (
   log: Log,
@@ -77,13 +81,14 @@ export const settleAccount = (
   collect(where.there, 'there', copies)
   const faults: string[] = []
   const count = { accepted: 0, unanswered: 0, here: 0, there: 0, bounce: 0, duplicates: 0 }
-  const look = ({ name, reply, at }: Sent, goal: Goal): void => {
+  const look = (sent: Sent, goal: Goal): void => {
+    const { name, reply, at } = sent
     const key = `${name} ${goal}`
     const found = copies.get(key) ?? []
     copies.delete(key)
     const accepted = reply?.startsWith('250 ') === true
     if (accepted) count.accepted++
-    else if (reply === undefined) count.unanswered++
+    else if (isDoubtful(sent, where.kills)) count.unanswered++
     else if (found.length > 0) faults.push(`${key} was answered ${reply}, and came`)
     if (accepted && found.length === 0) faults.push(`LOST: ${key}`)
     if (found.some(copy => !copy.whole)) faults.push(`TORN: ${key}`)

@@ -36,11 +36,26 @@ const goalsOf = (random: Random): readonly Goal[] => {
 const sizeOf = (random: Random): number =>
   random.int(5) === 0 ? 70_000 + random.int(120_000) : 300 + random.int(8_000)
 
-/** One client that sends message after message until the server is gone; each is sent once, whatever comes of it. */
-export const sendUntilCut = async (
-  port: number,
-  o: { readonly label: string; readonly log: Log; readonly random: Random },
-): Promise<void> => {
+/**
+ * One client that sends message after message until the server is gone; each is sent once, whatever comes of it. One that was cut off by
+ * the end of a worker connects again.
+ */
+export const sendUntilCut = async (port: number, o: LoadOptions): Promise<void> => {
+  for (let life = 0; !o.isOver(); life++) {
+    await sendUntilEnd(port, { ...o, label: `${o.label}.${life}` })
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+}
+
+interface LoadOptions {
+  readonly label: string
+  readonly log: Log
+  readonly random: Random
+  /** The whole server is gone. */
+  readonly isOver: () => boolean
+}
+
+const sendUntilEnd = async (port: number, o: LoadOptions): Promise<void> => {
   try {
     const t = await talk(port)
     await t.say('EHLO client.example')

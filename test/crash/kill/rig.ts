@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { until } from '../../peers/command.ts'
 import { freePort } from '../../peers/port.ts'
 import { startPosthorn, type Running } from '../../peers/posthorn.ts'
@@ -10,8 +11,10 @@ interface Server {
   running: Running | undefined
   /** Start it unless it runs. */
   up(): Promise<Running>
-  /** SIGKILL. */
+  /** SIGKILL to the process that owns the queue. */
   kill(): Promise<void>
+  /** SIGKILL to one of its workers, if it has any; `pick` chooses among so many. */
+  killWorker(pick: (count: number) => number): void
   /** Start it, and SIGKILL after so many ms unless it is ready before. */
   killStarting(ms: number): Promise<void>
 }
@@ -26,10 +29,15 @@ export interface Rig {
   remove(): Promise<void>
 }
 
-const server = (site: Site, kills: number[]): Server => {
+/** The living children of a process. */
+const childrenOf = (pid: number): readonly number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number)
+
+const server = (site: Site, o: { readonly kills: number[]; readonly workers: number }): Server => {
+  const { kills, workers } = o
   const start = (timeoutMs?: number): Promise<Running> =>
     startPosthorn(
-      ['start', '--json', '--config', site.config, '--state', site.state],
+      ['start', '--json', '--workers', String(workers), '--config', site.config, '--state', site.state],
       timeoutMs === undefined ? {} : { timeoutMs },
     )
   const self: Server = {
@@ -41,6 +49,14 @@ const server = (site: Site, kills: number[]): Server => {
       self.running = undefined
       if (running === undefined) return
       await running.kill()
+      kills.push(Date.now())
+    },
+    killWorker: pick => {
+      if (self.running === undefined) return
+      const pids = childrenOf(self.running.pid)
+      const victim = pids[pick(pids.length)]
+      if (victim === undefined) return
+      process.kill(victim, 'SIGKILL')
       kills.push(Date.now())
     },
     killStarting: async ms => {
@@ -71,8 +87,8 @@ const empty = async (site: Site): Promise<void> => {
   })
 }
 
-/** Make both; neither runs yet. */
-export const makeRig = async (): Promise<Rig> => {
+/** Make both, with so many workers each; neither runs yet. */
+export const makeRig = async (workers: number): Promise<Rig> => {
   const kills: number[] = []
   const port = await freePort()
   const common = `submission: false, submissions: false`
@@ -84,7 +100,7 @@ export const makeRig = async (): Promise<Rig> => {
     body: `mailboxes: ['ann'], trusted: ['127.0.0.0/8'], listeners: { mx: { host: '127.0.0.1', port: 0 }, ${common} },
       outbound: { smarthost: { host: '127.0.0.1', port: ${port}, tls: 'never' } }, retry: { first: '1s', most: '2s' },`,
   })
-  const servers = { here: server(here, kills), there: server(there, kills) }
+  const servers = { here: server(here, { kills, workers }), there: server(there, { kills, workers }) }
   return {
     ...servers,
     kills,
