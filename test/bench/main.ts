@@ -14,14 +14,16 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string', default: '5' },
     only: { type: 'string' },
     workers: { type: 'string' },
+    'policy-ms': { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
 if (flags.help) {
-  console.log(`npm run bench -- [--full] [--json] [--rounds N] [--only accept|maildir|relay] [--workers N]
+  console.log(`npm run bench -- [--full] [--json] [--rounds N] [--only accept|maildir|relay] [--workers N [--policy-ms MS]]
 Posthorn beside a tuned Postfix on this machine, in alternating runs; medians. Needs Debian's postfix and root.
 --full      every combination of workload, size, sessions and connections, instead of the five with a target
---workers   Posthorn with so many workers beside itself in one process, instead of Postfix`)
+--workers   Posthorn with so many workers beside itself in one process, instead of Postfix
+--policy-ms with --workers: a plugin that takes so many ms of processor time for each message`)
   process.exit(0)
 }
 const rounds = Number(flags.rounds)
@@ -30,6 +32,9 @@ if (!Number.isInteger(rounds) || rounds < 1 || rounds > 50)
 const workers = flags.workers === undefined ? undefined : Number(flags.workers)
 if (workers !== undefined && (!Number.isInteger(workers) || workers < 2 || workers > 64))
   throw new Error('--workers takes a whole number from 2 to 64')
+const policyMs = Number(flags['policy-ms'] ?? 0)
+if (!(policyMs >= 0 && policyMs <= 1000) || (policyMs > 0 && workers === undefined))
+  throw new Error('--policy-ms takes a number from 0 to 1000, with --workers')
 for (const program of ['smtp-source', 'smtp-sink', 'postfix'])
   if (!has(program)) throw new Error(`${program} is missing: scripts/install-peers installs what the bench needs`)
 
@@ -46,7 +51,7 @@ const sink = await startSink()
 const systems =
   workers === undefined
     ? ([await postfixSystem(sink.port), await posthornSystem(sink.port)] as const)
-    : ([await posthornSystem(sink.port), await posthornSystem(sink.port, workers)] as const)
+    : ([await posthornSystem(sink.port, { policyMs }), await posthornSystem(sink.port, { workers, policyMs })] as const)
 const [theirs, ours] = systems
 const results: object[] = []
 try {

@@ -8,13 +8,21 @@ import type { System } from './system.ts'
 const stackPath = fileURLToPath(new URL('../../packages/stack/src/index.ts', import.meta.url))
 const pluginPath = fileURLToPath(new URL('../../packages/plugin/src/index.ts', import.meta.url))
 
-const config = (dir: string, body: string): string => {
+const config = (dir: string, { plugins = '', body = '', policyMs }: Launched): string => {
   const file = join(dir, 'posthorn.config.ts')
   writeFileSync(
     file,
     `import { defineConfig } from ${JSON.stringify(stackPath)}
-import { definePlugin } from ${JSON.stringify(pluginPath)}
-void definePlugin
+import { definePlugin, pass } from ${JSON.stringify(pluginPath)}
+const policy = definePlugin({
+  name: 'bench-policy',
+  setup: () => ({
+    message: () => {
+      for (const until = performance.now() + ${policyMs}; performance.now() < until; );
+      return pass
+    },
+  }),
+})
 export default defineConfig({
   hostname: 'posthorn.test',
   listeners: { mx: { host: '127.0.0.1', port: 0 }, submission: false, submissions: false },
@@ -22,6 +30,7 @@ export default defineConfig({
   mailboxes: ['bob@bench.test'],
   limits: { connectionsPerAddress: 1000 },
   log: { format: 'json' },
+  plugins: [${policyMs > 0 ? 'policy, ' : ''}${plugins}],
   ${body}
 })
 `,
@@ -29,27 +38,37 @@ export default defineConfig({
   return file
 }
 
+interface Launched {
+  readonly plugins?: string
+  readonly body?: string
+  /** Processor time that a plugin takes for each message, in ms. */
+  readonly policyMs: number
+}
+
 /** Posthorn with durability on, one server for each workload, each in one process unless it has workers. */
-export const posthornSystem = async (sinkPort: number, workers = 1): Promise<System> => {
+export const posthornSystem = async (
+  sinkPort: number,
+  { workers = 1, policyMs = 0 }: { readonly workers?: number; readonly policyMs?: number } = {},
+): Promise<System> => {
   const dir = mkdtempSync(join(tmpdir(), 'posthorn-bench-'))
-  const launch = async (name: string, body: string) => {
+  const launch = async (name: string, o: Omit<Launched, 'policyMs'>) => {
     const at = mkdtempSync(join(dir, `${name}-`))
     return {
       state: join(at, 'var'),
       running: await startPosthorn(
-        `start --json --workers ${workers} --config ${config(at, body)} --state ${join(at, 'var')}`.split(' '),
+        `start --json --workers ${workers} --config ${config(at, { ...o, policyMs })} --state ${join(at, 'var')}`.split(
+          ' ',
+        ),
       ),
     }
   }
-  const accept = await launch(
-    'accept',
-    `plugins: [definePlugin({ name: 'bench-hold', setup: () => ({ message: () => ({ hold: 'bench' }) }) })],`,
-  )
-  const maildir = await launch('maildir', '')
-  const relay = await launch(
-    'relay',
-    `trusted: ['127.0.0.0/8'], outbound: { smarthost: { host: '127.0.0.1', port: ${sinkPort}, tls: 'never' } },`,
-  )
+  const accept = await launch('accept', {
+    plugins: `definePlugin({ name: 'bench-hold', setup: () => ({ message: () => ({ hold: 'bench' }) }) })`,
+  })
+  const maildir = await launch('maildir', {})
+  const relay = await launch('relay', {
+    body: `trusted: ['127.0.0.0/8'], outbound: { smarthost: { host: '127.0.0.1', port: ${sinkPort}, tls: 'never' } },`,
+  })
   const all = { accept, maildir, relay }
   return {
     name: workers === 1 ? 'posthorn' : `${workers} workers`,
