@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { run, until } from '../peers/command.ts'
 import type { Running } from '../peers/posthorn.ts'
@@ -222,4 +223,45 @@ test('a port that another server has is refused by name, although ports can be s
 test.each(['0', '65', 'two', '-1'])('--workers %s is refused with what is allowed', async count => {
   const ran = await run(command, ['start', '--workers', count])
   expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining('It must be a number from 1 to 64.')])
+})
+
+test('operators see and steer the queue of all workers as that of one process', async () => {
+  const relay = await makeSite({
+    body: `workers: 2, trusted: ['127.0.0.0/8'], outbound: { smarthost: { host: '127.0.0.1', port: 1, tls: 'never' } },
+      retry: { first: '1h' },`,
+  })
+  try {
+    last = await relay.start()
+    for (let i = 0; i < 6; i++) {
+      const t = await greeted(last.port('mx'))
+      expect(await sendMail(t, { to: [`bob${i}@there.example`], content: `Subject: ${i}\r\n\r\nhello` })).toMatch(
+        /^250 /,
+      )
+      t.cut()
+    }
+    const told = async (...args: readonly string[]): Promise<string> => {
+      const ran = await relay.posthorn('queue', ...args)
+      expect([ran.code, ran.stderr]).toEqual([0, ''])
+      return ran.stdout.trim()
+    }
+    // The smarthost is one site, which one of the workers tries for both.
+    await until('six deferrals', async () => {
+      const listed = await told('list', '--json')
+      return (
+        listed.split('\n').filter(line => line.includes('ECONNREFUSED') || line.includes('refused')).length === 6 ||
+        undefined
+      )
+    })
+    expect(await told('count')).toBe('6')
+    await told('suspend', '--site', 'smtp:127.0.0.1:1', '--why', 'moving')
+    await told('retry', '--all')
+    expect(await told('list', '--json')).toContain('moving')
+    await told('resume', '--site', 'smtp:127.0.0.1:1')
+    await told('backup', join(relay.dir, 'backup'))
+    await told('drop', '--all')
+    expect(await told('count')).toBe('0')
+    expect(await last.stop()).toBe(0)
+  } finally {
+    relay.remove()
+  }
 })
