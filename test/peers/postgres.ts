@@ -7,7 +7,7 @@ import { Client } from 'pg'
 import { run, until } from './command.ts'
 
 /** A server that follows another and holds all that the other has answered. */
-export interface Standby {
+interface Standby {
   readonly socket: string
   /** Become the primary; resolves when it takes writes. */
   promote(): Promise<void>

@@ -38,16 +38,28 @@ describe('sites with the same mail exchangers', () => {
     const { rows } = await s.queue.list({ and: [{ field: 'site', op: '=', value: 'mx:b.example' }] }, { limit: 9 })
     expect(rows).toMatchObject([{ attempts: 0, why: 'site does not answer: connection refused' }])
   })
-  it('of which one is not found in the DNS leave it to itself', async () => {
+  it.each([
+    ['is not found in the DNS', 'dns'],
+    ['has a TLS policy that is not met', 'tls'],
+  ] as const)('of which one %s leave it to itself', async (_, phase) => {
     const s = await station({ reach: exchangers(hosted) })
-    const noDns: Outcome = { fate: 'deferred', phase: 'dns', cause: 'servfail', status: '4.4.3' }
-    s.mx.answer = job => (job.site === 'mx:a.example' ? noDns : relayed)
+    const own: Outcome = { fate: 'deferred', phase, cause: 'not now', status: '4.4.3' }
+    s.mx.answer = job => (job.site === 'mx:a.example' ? own : relayed)
     for (let i = 0; i < 20; i++) await s.hand({ [`u${i}@a.example`]: 'mx:a.example' })
     for (let i = 0; i < 20; i++) await s.hand({ [`u${i}@b.example`]: 'mx:b.example' })
     await s.clock.advance(0)
     expect(s.events().filter(e => e.startsWith('relayed'))).toHaveLength(20)
     expect(s.dispatcher.wants([site('mx:a.example')])).toBe(false)
     expect(s.dispatcher.wants([site('mx:b.example')])).toBe(true)
+  })
+  it('under different TLS policies are two receivers', async () => {
+    const reach = async (domain: string) => ({ mx: big, tls: domain === 'a.example' ? 'verify (mta-sts)' : 'may' })
+    const s = await station({ reach })
+    s.mx.answer = () => s.clock.sleep(1000).then(() => relayed)
+    for (const domain of ['a.example', 'b.example'])
+      for (let i = 0; i < 10; i++) await s.hand({ [`u${i}@${domain}`]: `mx:${domain}` })
+    await s.clock.advance(0)
+    expect(s.mx.running).toBe(10)
   })
   it('are by themselves again when their exchangers change', async () => {
     const now: Record<string, readonly string[]> = { ...hosted }

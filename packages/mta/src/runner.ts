@@ -258,8 +258,8 @@ export class Runner {
       return
     }
     if (failure === undefined) return
-    // The DNS of one domain says nothing of others that go to the same hosts.
-    if (failure.phase === 'dns' && lane === site.lane && lane.name !== site.key) {
+    // The DNS and the TLS policy of one domain say nothing of others that go to the same hosts.
+    if ((failure.phase === 'dns' || failure.phase === 'tls') && lane === site.lane && lane.name !== site.key) {
       this.#o.sites.separate(site)
       lane = site.lane
       life = lane.health.life

@@ -211,6 +211,13 @@ describe('by MX', () => {
     expect(await reach('them.example')).toEqual({ mx: ['mx1.them.example', 'mx2.them.example'], tls: 'may' })
     expect((await reach('relay.example')).mx).toEqual(['relay.example'])
     expect((await reach('[192.0.2.1]')).mx).toEqual(['[192.0.2.1]'])
+    const forHost = () => ({
+      ok: true as const,
+      need: { level: 'verify' as const, names: [], because: 'mta-sts' },
+      vouched: true,
+    })
+    const strict = setup(() => relayed, { policies: { forHost } })
+    expect((await strict.transport.reach('them.example', signal)).tls).toBe('verify (mta-sts)')
     for (const domain of ['nowhere.example', 'null.example', 'broken.example'])
       expect((await reach(domain)).mx).toEqual([])
   })

@@ -32,7 +32,7 @@ export interface SmtpTransportOptions {
 
 /** A transport that knows where a domain's mail goes. */
 export interface SmtpTransport extends Transport {
-  /** Asks the DNS for one record set; the addresses are looked up at each attempt. Rejects only with the signal's reason. */
+  /** Asks for the exchangers and for what the domain asks of TLS; the addresses are looked up at each attempt. Rejects only with the signal's reason. */
   reach(domain: string, signal: AbortSignal): Promise<Reach>
 }
 
@@ -51,7 +51,13 @@ export const createSmtpTransport = (o: SmtpTransportOptions): SmtpTransport => {
     deliver: (job, signal) => new Delivery({ options: o, hops, targets }, job).run(signal),
     reach: async (domain, signal) => {
       const mx = await exchangeNames(o.resolver, domain, signal)
-      return { mx, tls: outgoingTls({ via: 'mx', domain }, mx).level }
+      const [name] = mx
+      if (name === undefined || o.policies === undefined)
+        return { mx, tls: outgoingTls({ via: 'mx', domain }, mx).level }
+      // What the domain asks of its hosts; what a host asks (DANE) is the same for all that lead to it.
+      const host = { name, port: hops.port, named: false, secure: false }
+      const policy = await o.policies.forHost(domain, host, { tries: 0, signal })
+      return { mx, tls: policy.ok ? `${policy.need.level} (${policy.need.because})` : 'unknown' }
     },
   }
 }

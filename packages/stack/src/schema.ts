@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { parseDomain, parseMailbox } from '@posthorn/address'
 import type { Plugin } from '@posthorn/plugin'
@@ -120,7 +121,7 @@ const nextHop = z.strictObject({
 /** Whose mail a limit is for: a site, a domain or an exchanger, all below one, or all the rest. */
 const isReceiver = (text: string): boolean => {
   if (text === '*' || /^(mx|smtp|lmtp|local|trap|[a-z][a-z0-9-]*):\S+$/i.test(text)) return true
-  return parseDomain(text.startsWith('*.') ? text.slice(2) : text) !== undefined
+  return isIP(text) !== 0 || parseDomain(text.startsWith('*.') ? text.slice(2) : text) !== undefined
 }
 const siteLimit = z
   .strictObject({
