@@ -1,16 +1,22 @@
 import { others, type Comparison, type Findings, type Other, type Row } from './compare.ts'
 import { closed, codeOf, notPlayed, type Answer } from './play.ts'
-import type { Reasons } from './why.ts'
+import type { Explanations } from './why.ts'
 
 /** What has no reason, and reasons for what is no difference, in words; empty when all is well. */
-export const unexplained = ({ comparisons, faults }: Findings, reasons: Reasons): readonly string[] => {
+export const unexplained = (
+  { comparisons, faults }: Findings,
+  { reasons, inShort }: Explanations,
+): readonly string[] => {
   const differing = (c: Comparison): readonly Other[] => others.filter(o => c.rows.some(row => row.differ.includes(o)))
   const pairs = new Set(comparisons.flatMap(c => differing(c).map(other => `${c.name}, ${other}`)))
   const known = new Set(
     Object.entries(reasons).flatMap(([name, by]) => Object.keys(by).map(other => `${name}, ${other}`)),
   )
+  const differ = new Set(comparisons.filter(c => c.rows.length > 0).map(c => c.name))
+  const astray = inShort.flatMap(({ see }) => see).filter(name => !differ.has(name))
   return [
     ...faults,
+    ...astray.map(name => `${name}: test/differences/why.ts points to it, but nothing differs`),
     ...[...pairs]
       .filter(pair => !known.has(pair))
       .map(pair => `${pair}: differs, and test/differences/why.ts does not say why`),
@@ -47,7 +53,7 @@ const summary = (comparisons: readonly Comparison[], kind: Kind): string => {
   return table(['the client says', 'Posthorn', kind === 'here' ? 'taken by' : 'refused by', 'see'], rows)
 }
 
-const section = ({ name, title, rows }: Comparison, reasons: Reasons): string => {
+const section = ({ name, title, rows }: Comparison, reasons: Explanations['reasons']): string => {
   const body = rows.map(row => [
     code(row.said),
     answers(row.ours),
@@ -71,7 +77,7 @@ const keywordTable = ({ keywords }: Findings): string => {
 }
 
 /** docs/differences.md. */
-export const documentOf = (findings: Findings, reasons: Reasons): string => {
+export const documentOf = (findings: Findings, { reasons, inShort }: Explanations): string => {
   const differing = findings.comparisons.filter(c => c.rows.length > 0)
   const turns = findings.comparisons.reduce((sum, c) => sum + c.turns, 0)
   const rows = differing.reduce((sum, c) => sum + c.rows.length, 0)
@@ -85,6 +91,10 @@ All four are servers for example.org with the mailboxes bob, carol, postmaster a
 stranger; all else is as their makers set it, but that Exim is told to offer DSN and to answer twenty mistakes of a session rather than
 three. They are those of Debian 12: Postfix 3.7, Exim 4.96, OpenSMTPD 6.8. A dash means not played: the keyword was not offered, or the
 session was over. Bold is what differs.
+
+## In short
+
+${inShort.map(({ text, see }) => `- ${text} (${see.map(name => `[${name}](#${name})`).join(', ')})`).join('\n')}
 
 ## What is offered
 

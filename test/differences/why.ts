@@ -1,7 +1,14 @@
 import type { Other } from './compare.ts'
 
 /** Why a server differs, by transcript. A difference without an entry fails the suite, and so does an entry without a difference. */
-export type Reasons = Readonly<Record<string, Readonly<Partial<Record<Other, string>>>>>
+type Reasons = Readonly<Record<string, Readonly<Partial<Record<Other, string>>>>>
+
+/** All that is said in words. */
+export interface Explanations {
+  readonly reasons: Reasons
+  /** What an operator should know before anything else, and the transcripts that show it. */
+  readonly inShort: readonly { readonly text: string; readonly see: readonly string[] }[]
+}
 
 // Said of several transcripts.
 const postfix = {
@@ -41,7 +48,7 @@ const openSmtpd = {
   unknown: 'says 524 5.2.4 of a recipient whom its table does not have',
 } as const
 
-export const reasons: Reasons = {
+const reasons: Reasons = {
   'address-domains': {
     Postfix: postfix.lenient,
     OpenSMTPD: `${openSmtpd.syntax}, and takes underscores and bare names`,
@@ -173,3 +180,37 @@ export const reasons: Reasons = {
   'row-37-utf8-broken': { Postfix: 'says 500 of a line that is not UTF-8', Exim: 'takes surrogates' },
   'row-37-without-smtputf8': { Postfix: postfix.utf8, Exim: exim.utf8 },
 }
+
+const inShort: Explanations['inShort'] = [
+  {
+    text: 'A bare CR or LF and a NUL are refused at the end of the message. Programs that write `\\n` to port 25 must be mended; nothing can be smuggled by them.',
+    see: ['data-bare-lf', 'data-bare-cr', 'row-9-nul-in-body', 'row-1-lf-dot-lf'],
+  },
+  {
+    text: 'Addresses follow the grammar of RFC 5321: no dot at either end of a local part nor two in a row, no underscore in a domain, always a domain, always angle brackets.',
+    see: ['address-dots', 'address-domains', 'mail-syntax', 'address-specials'],
+  },
+  {
+    text: 'An address beyond ASCII needs SMTPUTF8 of its transaction.',
+    see: ['row-37-without-smtputf8', 'smtputf8-ends-with-its-transaction'],
+  },
+  {
+    text: 'MAIL needs EHLO before it, and EHLO a name that is a domain or an address literal; an underscore in it is taken.',
+    see: ['mail-before-ehlo', 'hello-forged', 'hello-names'],
+  },
+  {
+    text: 'Relaying is denied with 550 5.7.1 and an unknown mailbox with 550 5.1.1, which scripts that look for 554 must learn.',
+    see: ['relay-denied', 'recipient-some'],
+  },
+  {
+    text: 'A parameter that was not offered is answered 555, a value that is wrong 501; neither is ignored.',
+    see: ['mail-unknown-parameter', 'parameters-misplaced', 'auth-parameter-not-offered', 'size-forms', 'orcpt-forms'],
+  },
+  {
+    text: 'VRFY says 252 to strangers, HELP is there, EXPN and ETRN are not until they are configured.',
+    see: ['noop-vrfy-help'],
+  },
+]
+
+/** For docs/differences.md. */
+export const explanations: Explanations = { reasons, inShort }

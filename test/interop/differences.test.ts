@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
 import { findDifferences, type Findings } from '../differences/compare.ts'
 import { documentOf, unexplained } from '../differences/document.ts'
-import { reasons } from '../differences/why.ts'
+import { explanations } from '../differences/why.ts'
 import { makes } from '../peers/makes.ts'
 import { suite } from '../peers/needs.ts'
 
@@ -15,11 +15,11 @@ suite('what we answer, and what other servers answer', programs, () => {
   })
 
   test('the program answers as the transcripts say, and every difference has its reason', () => {
-    expect(unexplained(findings, reasons)).toEqual([])
+    expect(unexplained(findings, explanations)).toEqual([])
   })
 
   test('docs/differences.md is up to date; npm run differences writes it', () => {
     const page = readFileSync(new URL('../../docs/differences.md', import.meta.url), 'utf8')
-    expect(documentOf(findings, reasons)).toBe(page)
+    expect(documentOf(findings, explanations)).toBe(page)
   })
 })
