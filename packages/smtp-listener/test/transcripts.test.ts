@@ -1,14 +1,17 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { byteByByte, parseTranscript, playTranscript, whole, type Cut, type Transcript } from '@posthorn/testkit'
+import { insufficientStorage } from '@posthorn/reply'
+import { byteByByte, parseTranscript, playTranscript, whole } from '@posthorn/testkit'
+import type { Cut, Subject, Transcript } from '@posthorn/testkit'
 import type { QueueRuns } from '@posthorn/smtp-listener'
-import { world, type WorldOptions } from './world.ts'
+import { world, type Client, type World, type WorldOptions } from './world.ts'
 
 /*
  * Settings of a transcript (`#! key=value`): `service` is mx, submission or lmtp; `plugins` names plugins of world.ts;
  * `limit-<name>` sets a limit; `over=clear` or `over=tls` keeps one to that; `cut=whole`
  * says that it is about what comes in one piece; `xclient`, `xforward` and `directory`
- * trust a network; `etrn=on` has mail for branch.test; `accepted` is how many messages the intake must hold at the end, 0 when absent;
+ * trust a network; `etrn=on` has mail for branch.test; `accepted` is how many messages the intake must hold at the end, 0 when absent.
+ * `intake=full` has no room for messages. Events: `X: 300 s later` moves the clock, `X: drain` begins to stop the service.
  * `portable` is for test/differences, which plays it at other servers: `yes`, or the EHLO keyword that they must offer for it.
  */
 
@@ -54,15 +57,31 @@ interface Held {
   readonly leftOpen: number
 }
 
+/** What happens besides what is said. */
+const happening = ({ clock, listener }: World, client: Client): Subject => ({
+  send: bytes => client.send(bytes),
+  line: () => client.line(),
+  unread: () => client.unread(),
+  closed: () => client.closed(),
+  event: async name => {
+    const seconds = /^(\d+) s later$/.exec(name)?.[1]
+    if (seconds !== undefined) await clock.advance(Number(seconds) * 1000)
+    else if (name === 'drain') void listener.drain(60_000)
+    else await client.event(name)
+  },
+})
+
 const play = async (transcript: Transcript, cut: Cut, tls: boolean): Promise<Held> => {
   const settings = options(transcript)
-  const { dial, intake, listener } = await world({
+  const its = await world({
     ...settings,
     overrides: { ...settings.overrides, ...(tls ? { implicitTls: true } : {}) },
   })
-  const client = dial()
+  const { intake, listener } = its
+  if (transcript.settings.get('intake') === 'full') intake.refusal = insufficientStorage
+  const client = its.dial()
   if (tls) await client.secure()
-  await playTranscript(client, transcript, cut)
+  await playTranscript(happening(its, client), transcript, cut)
   client.reset()
   await listener.close()
   const count = (fate: string): number => intake.taken.filter(taken => taken.fate === fate).length
