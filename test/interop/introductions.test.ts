@@ -63,7 +63,14 @@ const notForBob = definePlugin({
       hostname: 'mx.exim.test',
       domain: 'exim.test',
       mailboxes: ['dave'],
-      relay: { domain: 'example.org', smtp: running.port('mx'), lmtp: running.port('lmtp') },
+      relay: {
+        domain: 'example.org',
+        smtp: running.port('mx'),
+        lmtp: running.port('lmtp'),
+        submission: running.port('submission'),
+        user: ann,
+        password: site.password,
+      },
     })
     undo(() => server.stop())
   })

@@ -9,6 +9,8 @@ export const usersFile = (config: Pick<Config, 'users'>, state: string): string 
 
 /** Who can log in, and what they may send as. */
 export interface Accounts extends Authenticator, SenderRights {
+  /** Resolves when what can be known of them in advance is known, or can't be. Never rejects. */
+  connect(): Promise<void>
   close(): void
 }
 
@@ -23,7 +25,7 @@ export const accountsOf = (
     readonly journal: Journal
   },
 ): Accounts => {
-  if (typeof config.users === 'string') return { ...o.users, close: () => undefined }
+  if (typeof config.users === 'string') return { ...o.users, connect: () => Promise.resolve(), close: () => undefined }
   const { dovecot } = config.users
   return dovecotUsers({
     at: typeof dovecot === 'string' ? { path: dovecot } : dovecot,

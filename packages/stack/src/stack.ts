@@ -178,7 +178,7 @@ const wire = async (whole: Config, o: StackOptions, opened: Opened): Promise<Sta
     accounts,
     certificates,
     queueRuns: queueRuns(config, store),
-    decoySecret: await decoySecret(store.keyValue('sasl'), random),
+    decoySecret: await decoySecret(store.keyValue('.sasl'), random),
     intakes: {
       mx: createIntake({ ...entrance, chain: chains.mx, handoff }),
       submission: createIntake({ ...entrance, chain: chains.submission, handoff }),
@@ -214,6 +214,7 @@ const wire = async (whole: Config, o: StackOptions, opened: Opened): Promise<Sta
       stopCleaning()
     }
     await explained('the queue', () => dispatcher.start())
+    await accounts.connect()
     const addresses: Record<string, ListenerAddress> = {}
     for (const [name, listener] of listeners) {
       const place = config.listeners[name]

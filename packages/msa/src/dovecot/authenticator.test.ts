@@ -100,6 +100,14 @@ test('challenges and responses go through, and a refusal names the user', async 
   exchange.cancel()
   expect(heard.at(-1)).toBe('CONT\t1\t')
 })
+test('it may be asked for its mechanisms before anybody logs in, whether it is there or not', async () => {
+  await users.connect()
+  expect(users.sasl.mechanisms).toEqual(['PLAIN', 'SCRAM-SHA-256'])
+  for (const socket of sockets) socket.destroy()
+  await new Promise(resolve => server.close(resolve))
+  while (errors.length === 0) await users.connect()
+  expect(users.sasl.mechanisms).toEqual(['PLAIN', 'SCRAM-SHA-256'])
+})
 test('its mechanisms are those it names, but for what is nobody’s or needs facts that are not passed on', async () => {
   expect(users.sasl.mechanisms).toEqual(['PLAIN', 'LOGIN'])
   onLine = answering(id => `FAIL\t${id}\n`)

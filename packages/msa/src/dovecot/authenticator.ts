@@ -37,6 +37,8 @@ export interface DovecotOptions {
 /** Users that Dovecot knows: their log-ins, and their right to send as themselves. */
 export interface DovecotUsers extends Authenticator, SenderRights {
   readonly sasl: SaslService
+  /** Connect now, to learn of its mechanisms before they are offered. Never rejects: who logs in tries again. */
+  connect(): Promise<void>
   close(): void
 }
 
@@ -188,6 +190,11 @@ export const dovecotUsers = (o: DovecotOptions): DovecotUsers => {
   return {
     sasl,
     maySendAs: (user, address) => compileRights(ownAddresses(user, o.domains), delimiter).includes(address),
+    connect: () =>
+      sasl.connection().then(
+        () => undefined,
+        () => undefined,
+      ),
     close: () => sasl.close(),
   }
 }
