@@ -18,6 +18,8 @@ interface Traits {
   readonly utf8: boolean
   /** In its log, a message that it has given to us. */
   readonly sent: RegExp
+  /** In its log, a message that it has taken from us. */
+  readonly took: RegExp
   /** The status of a recipient whom it does not know. */
   readonly unknown: string
   /** Its report of a success: what to know it by, and the field about kate+shop@third.test. */
@@ -29,6 +31,7 @@ const traits: Readonly<Record<Make['name'], Traits>> = {
     tls: 'encrypt',
     utf8: true,
     sent: /status=sent \(250 2\.0\.0/,
+    took: /Anonymous TLS connection established from .*TLSv1\.3/,
     unknown: '5.1.1',
     report: 'Original-Envelope-Id: to-Postfix',
     original: 'rfc822;kate+shop@third.test',
@@ -38,6 +41,8 @@ const traits: Readonly<Record<Make['name'], Traits>> = {
     utf8: true,
     // L: with pipelining. K: by BDAT.
     sent: /=> ann@example\.org R=to_us T=smtp .* L K C="250 2\.0\.0/,
+    // L: with pipelining, though not before its banner, which the dot says.
+    took: /<= ann@example\.org .* P=esmtps L\. X=TLS1\.3/,
     unknown: '5.0.0',
     report: 'Original-Envelope-ID: to-Exim',
     // It leaves the xtext as it is.
@@ -48,6 +53,7 @@ const traits: Readonly<Record<Make['name'], Traits>> = {
     tls: 'may',
     utf8: false,
     sent: /result="?Ok"? stat="250 2\.0\.0/,
+    took: /smtp message .* nrcpt=1 proto=ESMTP$/m,
     unknown: '5.2.4',
     // Neither ENVID nor ORCPT is in it.
     report: 'Subject: Delivery status notification: delivered',
@@ -150,6 +156,7 @@ const neighbours = definePlugin({ name: 'neighbours', setup: () => ({ route: ({ 
       expect(await byUs(mail)).toEqual({})
       const arrived = Buffer.from(await server().delivered('carol', `body of ${subject}`)).toString()
       expect(bodyOf(arrived)).toEqual(lines(subject))
+      await server().logged(trait.took)
     })
 
     test('refuses a recipient, and the sender has a report of ours that Python understands', async () => {
