@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { startPostfix } from '../peers/postfix.ts'
 import { freePort } from '../peers/port.ts'
-import type { System } from './system.ts'
+import { startDovecot } from '../peers/dovecot.ts'
+import type { Login, System } from './system.ts'
 
 // Tuned for throughput: nothing slows the input, deliveries start wide, connections out are kept.
 const tuned = {
@@ -20,14 +21,33 @@ const tuned = {
 }
 
 /** Postfix, one instance for each workload. */
-export const postfixSystem = async (sinkPort: number): Promise<System> => {
-  const accept = await startPostfix({
+export const postfixSystem = async (sinkPort: number, login: Login): Promise<System> => {
+  const held = {
+    ...tuned,
+    smtpd_client_restrictions: 'check_client_access static:HOLD',
+    virtual_mailbox_domains: 'bench.test',
+    virtual_mailbox_maps: 'static:held/',
+  }
+  const accept = await startPostfix({ port: await freePort(), main: held })
+  const dovecot = await startDovecot({
+    imapPort: await freePort(),
+    lmtpPort: await freePort(),
+    users: { [login.user]: { password: login.password, maildir: '/nonexistent' } },
+  })
+  const submission = await startPostfix({
     port: await freePort(),
     main: {
-      ...tuned,
-      smtpd_client_restrictions: 'check_client_access static:HOLD',
-      virtual_mailbox_domains: 'bench.test',
-      virtual_mailbox_maps: 'static:held/',
+      ...held,
+      smtpd_tls_security_level: 'encrypt',
+      smtpd_tls_auth_only: 'yes',
+      smtpd_tls_cert_file: login.cert,
+      smtpd_tls_key_file: login.key,
+      smtpd_sasl_auth_enable: 'yes',
+      smtpd_sasl_type: 'dovecot',
+      smtpd_sasl_path: dovecot.authSocket,
+      smtpd_relay_restrictions: 'permit_sasl_authenticated, reject',
+      // Debian's smtpd_tls_session_cache_database; no client here resumes.
+      smtpd_tls_session_cache_database: 'btree:DIR/data/smtpd_scache',
     },
   })
   const maildir = await startPostfix({
@@ -43,14 +63,15 @@ export const postfixSystem = async (sinkPort: number): Promise<System> => {
       smtp_connection_cache_destinations: 'static:all',
     },
   })
-  const all = { accept, maildir, relay }
+  const all = { accept, maildir, relay, large: accept, submission }
   return {
     name: 'postfix',
     target: work => ({ port: all[work].port, to: 'bob@bench.test' }),
-    pid: work => all[work].masterPid,
+    pids: work => [all[work].masterPid, ...(work === 'submission' ? [dovecot.pid] : [])],
     maildir: join(maildir.dir, 'mail/Maildir'),
     stop: async () => {
-      for (const p of [accept, maildir, relay]) await p.stop()
+      for (const p of [accept, maildir, relay, submission]) await p.stop()
+      await dovecot.stop()
     },
   }
 }

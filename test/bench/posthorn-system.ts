@@ -3,12 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startPosthorn } from '../peers/posthorn.ts'
-import type { System } from './system.ts'
+import { run } from '../peers/command.ts'
+import { command } from '../peers/site.ts'
+import type { Login, System } from './system.ts'
 
 const stackPath = fileURLToPath(new URL('../../packages/stack/src/index.ts', import.meta.url))
 const pluginPath = fileURLToPath(new URL('../../packages/plugin/src/index.ts', import.meta.url))
 
-const config = (dir: string, { plugins = '', body = '', policyMs }: Launched): string => {
+const listener = (on: boolean): string => (on ? `{ host: '127.0.0.1', port: 0 }` : 'false')
+
+const config = (dir: string, { plugins = '', body = '', policyMs, user }: Launched): string => {
   const file = join(dir, 'posthorn.config.ts')
   writeFileSync(
     file,
@@ -25,7 +29,7 @@ const policy = definePlugin({
 })
 export default defineConfig({
   hostname: 'posthorn.test',
-  listeners: { mx: { host: '127.0.0.1', port: 0 }, submission: false, submissions: false },
+  listeners: { mx: ${listener(user === undefined)}, submission: ${listener(user !== undefined)}, submissions: false },
   domains: ['bench.test'],
   mailboxes: ['bob@bench.test'],
   limits: { connectionsPerAddress: 1000 },
@@ -43,43 +47,50 @@ interface Launched {
   readonly body?: string
   /** Processor time that a plugin takes for each message, in ms. */
   readonly policyMs: number
+  /** Who logs in, at the submission service instead of the other. */
+  readonly user?: Login
 }
 
 /** Posthorn with durability on, one server for each workload, each in one process unless it has workers. */
 export const posthornSystem = async (
   sinkPort: number,
+  login: Login,
   { workers = 1, policyMs = 0 }: { readonly workers?: number; readonly policyMs?: number } = {},
 ): Promise<System> => {
   const dir = mkdtempSync(join(tmpdir(), 'posthorn-bench-'))
   const launch = async (name: string, o: Omit<Launched, 'policyMs'>) => {
     const at = mkdtempSync(join(dir, `${name}-`))
-    return {
-      state: join(at, 'var'),
-      running: await startPosthorn(
-        `start --json --workers ${workers} --config ${config(at, { ...o, policyMs })} --state ${join(at, 'var')}`.split(
-          ' ',
-        ),
-      ),
+    const state = join(at, 'var')
+    const place = ['--config', config(at, { ...o, policyMs }), '--state', state]
+    if (o.user !== undefined) {
+      const { user, password } = o.user
+      const added = await run(command, ['user', 'add', user, ...place], { env: { POSTHORN_PASSWORD: password } })
+      if (added.code !== 0) throw new Error(`user add failed: ${added.stderr}`)
     }
+    return { state, running: await startPosthorn(['start', '--json', '--workers', String(workers), ...place]) }
   }
-  const accept = await launch('accept', {
-    plugins: `definePlugin({ name: 'bench-hold', setup: () => ({ message: () => ({ hold: 'bench' }) }) })`,
+  const plugins = `definePlugin({ name: 'bench-hold', setup: () => ({ message: () => ({ hold: 'bench' }) }) })`
+  const accept = await launch('accept', { plugins })
+  const submission = await launch('submission', {
+    plugins,
+    body: `tls: { cert: '${login.cert}', key: '${login.key}' },`,
+    user: login,
   })
   const maildir = await launch('maildir', {})
   const relay = await launch('relay', {
     body: `trusted: ['127.0.0.0/8'], outbound: { smarthost: { host: '127.0.0.1', port: ${sinkPort}, tls: 'never' } },`,
   })
-  const all = { accept, maildir, relay }
+  const all = { accept, maildir, relay, large: accept, submission }
   return {
     name: workers === 1 ? 'posthorn' : `${workers} workers`,
     target: work => ({
-      port: all[work].running.ports.mx ?? 0,
+      port: all[work].running.port(work === 'submission' ? 'submission' : 'mx'),
       to: work === 'relay' ? 'bob@elsewhere.test' : 'bob@bench.test',
     }),
-    pid: work => all[work].running.pid,
+    pids: work => [all[work].running.pid],
     maildir: join(maildir.state, 'mail', 'bob@bench.test'),
     stop: async () => {
-      for (const { running } of Object.values(all)) await running.stop()
+      for (const { running } of [accept, maildir, relay, submission]) await running.stop()
       rmSync(dir, { recursive: true, force: true })
     },
   }

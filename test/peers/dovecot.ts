@@ -8,6 +8,7 @@ import { freePort } from './port.ts'
 /** A Dovecot of our own, reading Maildirs over IMAP, taking mail over LMTP, and checking passwords for Postfix. */
 export interface Dovecot {
   readonly dir: string
+  readonly pid: number
   readonly imapPort: number
   readonly lmtpPort: number
   /** Where Postfix asks it (`smtpd_sasl_path`), and so do we. */
@@ -113,6 +114,7 @@ service lmtp {
   ])
   return {
     dir,
+    pid: child.pid ?? 0,
     imapPort: o.imapPort,
     lmtpPort: o.lmtpPort,
     authSocket: at('auth'),

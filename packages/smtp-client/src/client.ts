@@ -139,7 +139,8 @@ class Client implements SmtpClient {
     const most = recipientsFor(recipients, c.features)
     if (recipients.length <= most) return this.#transact(c, task)
     const first = await this.#transact(c, { ...task, mail: { ...task.mail, recipients: recipients.slice(0, most) } })
-    if (first.stale) return first
+    // Nothing was said of anybody: what became of the first part became of all.
+    if (first.stale) return { outcomes: recipients.flatMap((_, i) => first.outcomes[i % most] ?? []), stale: true }
     const rest = await this.#deliver({ ...task, mail: { ...task.mail, recipients: recipients.slice(most) } })
     return { outcomes: [...first.outcomes, ...rest], stale: false }
   }

@@ -82,6 +82,12 @@ describe.each(steps)('at %s', step => {
     expect(outcome).toMatchObject({ fate: lost, phase: step })
     expect(said).toBeLessThan(20)
   })
+  test.each([512, 2048, 65_536])('row 27: a line of %i octets is a reply when it ends within 4096', async octets => {
+    const outcome = await send(until(step, peer => peer.say(`421 ${'x'.repeat(octets - 6)}\r\n`)))
+    const expected = octets > 4096 ? { fate: lost } : { fate: 'deferred', reply: { code: 421 } }
+    expect(outcome).toMatchObject({ phase: step, ...expected })
+    expect(outcome?.cause.length).toBeLessThan(300)
+  })
   test('row 44: 421 defers and ends the conversation', async () => {
     expect(await send(until(step, peer => peer.say('421 4.3.2 going down\r\n')))).toMatchObject({
       fate: 'deferred',

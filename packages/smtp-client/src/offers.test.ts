@@ -237,6 +237,19 @@ describe('row 44: LIMITS', () => {
     expect(outcomes.map(o => o.cause)).toEqual(['250 for a and b', '250 for a and b', '250 for c'])
     expect(b.network.faults).toEqual([])
   })
+  test('of a peer that hangs up at the first part leave nobody without an outcome', async () => {
+    const b = bench([
+      async peer => {
+        peer.say('220 hi\r\n')
+        await peer.line()
+        peer.say('250-mx\r\n250 LIMITS RCPTMAX=2\r\n')
+        await peer.line()
+        peer.end()
+      },
+    ])
+    const outcomes = await b.client.send(mail({ to }), target(), never)
+    expect(outcomes.map(o => [o.fate, o.phase])).toEqual(to.map(() => ['deferred', 'mail']))
+  })
   test('RCPTDOMAINMAX divides them by their domains', async () => {
     const there = ['a@one.example', 'b@ONE.example', 'c@two.example', 'd@one.example']
     const lines = await said(['LIMITS RCPTDOMAINMAX=1'], mail({ to: there }))
