@@ -95,6 +95,14 @@ suite('row 47: a disk that fails', ['strace'], () => {
       when: '9+25',
       says: 'failed',
     },
+    'a close in the spool that fails': { calls: 'close', file: 'spool', error: 'error=EIO', when: '1', says: 'failed' },
+    'a close in the spool without a share left': {
+      calls: 'close',
+      file: 'spool',
+      error: 'error=EDQUOT',
+      when: '1',
+      says: 'full',
+    },
     'a sync of the spool directory that fails': {
       calls: 'fsync',
       file: 'spool',

@@ -8,9 +8,9 @@ import { makeSite, type Site } from '../peers/site.ts'
 import { sendMail, talk } from '../peers/talk.ts'
 
 /** A file system of its own, small enough to fill. */
-const mount = async (path: string, mib: number): Promise<void> => {
+const mount = async (path: string, mib: number, option = 'mode=0700'): Promise<void> => {
   mkdirSync(path, { recursive: true, mode: 0o700 })
-  const mounted = await run('mount', ['-t', 'tmpfs', '-o', `size=${mib}m,mode=0700`, 'tmpfs', path])
+  const mounted = await run('mount', ['-t', 'tmpfs', '-o', `size=${mib}m,mode=0700,${option}`, 'tmpfs', path])
   if (mounted.code !== 0) throw new Error(mounted.stderr)
 }
 const unmount = async (path: string): Promise<void> => {
@@ -25,6 +25,20 @@ const fill = (path: string): void => {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
     }
+}
+/** Says by which files. */
+const useAllInodes = (path: string): readonly string[] => {
+  const names: string[] = []
+  try {
+    for (;;) {
+      const name = join(path, `inode-${names.length}`)
+      writeFileSync(name, '')
+      names.push(name)
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+  }
+  return names
 }
 const free = (path: string): void => rmSync(filler(path))
 
@@ -127,6 +141,55 @@ rootSuite('row 47: a full disk', ['mount', 'umount'], () => {
       expect(markersIn(site).filter(marker => fates.refused.includes(marker))).toEqual([])
     })
   }
+
+  test('row 48: few inodes: mail is refused with 452 while there are none, and taken again when there are', async () => {
+    const site = await makeSite({ body: body('0') })
+    await mount(site.state, 40, 'nr_inodes=3000')
+    const running = await site.start()
+    try {
+      const fates: Fates = { promised: [], refused: [], replies: [] }
+      await offer(running.port('mx'), 'before', fates)
+      expect(fates.refused).toEqual([])
+      await site.drained()
+      const names = useAllInodes(site.state)
+      await offer(running.port('mx'), 'none', fates)
+      expect(fates.refused.length).toBeGreaterThan(2)
+      expect(fates.replies.filter(r => !r.startsWith('250 ')).every(r => /^45[12] 4\.3\.[01] /.test(r))).toBe(true)
+      for (const name of names) rmSync(name)
+      await arrivesAgain(site, running.port('mx'), fates)
+      expect(markersIn(site).filter(marker => fates.refused.includes(marker))).toEqual([])
+    } finally {
+      await running.stop()
+      await unmount(site.state)
+      site.remove()
+    }
+  })
+
+  test('row 48: on a file system that was mounted read-only it says so and does not start; writable again, all is there', async () => {
+    const site = await makeSite({
+      body: `${body('0')} outbound: { smarthost: { host: '127.0.0.1', port: 1 } }, trusted: ['127.0.0.0/8'],`,
+    })
+    await mount(site.state, 40)
+    try {
+      const first = await site.start()
+      const t = await talk(first.port('mx'))
+      await t.say('EHLO client.example')
+      const reply = await sendMail(t, { to: ['bob@elsewhere.example'], content: content('kept', 100_000) })
+      expect(reply).toMatch(/^250 /)
+      t.cut()
+      await stopCleanly(first)
+      expect((await run('mount', ['-o', 'remount,ro', site.state])).code).toBe(0)
+      await expect(site.start()).rejects.toThrow(/read-only|readonly/)
+      expect((await run('mount', ['-o', 'remount,rw', site.state])).code).toBe(0)
+      const second = await site.start()
+      const listed = await site.posthorn('queue', 'list', '--json')
+      expect(listed.stdout).toContain('bob@elsewhere.example')
+      await stopCleanly(second)
+    } finally {
+      await unmount(site.state)
+      site.remove()
+    }
+  })
 
   test('under the Maildirs alone: mail waits in the queue, nothing is half-visible, and it arrives once there is room', async () => {
     const site = await makeSite({ body: body('0') })

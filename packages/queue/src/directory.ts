@@ -1,4 +1,14 @@
-import { constants, closeSync, existsSync, fchmodSync, fsyncSync, lstatSync, mkdirSync, openSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  closeSync,
+  existsSync,
+  fchmodSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+} from 'node:fs'
 import type { Stats } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 
@@ -43,6 +53,16 @@ const check = (path: string, kind: 'file' | 'directory', user: number | undefine
       path,
       `others may write to it (mode ${(stat.mode & 0o777).toString(8)}); chmod go-w it after a look inside`,
     )
+}
+
+/** SQLite says of it only that it cannot open a file. */
+const checkWritable = (path: string): void => {
+  try {
+    accessSync(path, constants.W_OK)
+  } catch (error) {
+    const readOnly = (error as NodeJS.ErrnoException).code === 'EROFS'
+    throw refuse(path, readOnly ? 'its file system is read-only' : 'this process may not write there')
+  }
 }
 
 /** Entries of a directory are on stable storage. */
@@ -90,6 +110,7 @@ export const prepareDirectory = (
 ): void => {
   const made = mkdirSync(layout.directory, { recursive: true, mode: 0o700 })
   check(layout.directory, 'directory', user)
+  checkWritable(layout.directory)
   check(layout.spool, 'directory', user)
   mkdirSync(layout.spool, { recursive: true, mode: 0o700 })
   for (const file of [layout.lock, layout.owner, layout.reserve, layout.database]) check(file, 'file', user)

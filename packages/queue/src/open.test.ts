@@ -1,6 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import {
+  appendFileSync,
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -244,6 +247,39 @@ test('row 49: a spool file cut short, grown, linked elsewhere or gone is set asi
     ids.slice(0, 4).map(id => ['queue.corrupt', id]),
   )
   expect((await queue.count({ and: [] }, 'state')).get('held')).toBe(4)
+})
+
+test('row 49: a spool file of another user is set aside', async ({ skip }) => {
+  skip(process.getuid?.() !== 0, 'only root may give files away')
+  const directory = newDirectory()
+  const events: [string, object][] = []
+  const queue = await open(directory, { journal: journalOf(events) })
+  const id = await enqueueSample(queue, sampleMessage(), large)
+  chownSync(join(layoutOf(directory).spool, id), 12_345, 12_345)
+  expect(await claimSample(queue)).toEqual([])
+  expect(events).toEqual([['queue.corrupt', { id, why: 'its spool file belongs to user 12345' }]])
+})
+
+test('row 49: garbage behind the log or the database loses nothing; a database cut short is refused, and left as it is', async () => {
+  const directory = newDirectory()
+  const { database } = layoutOf(directory)
+  const script = fileURLToPath(new URL('../test/accept.ts', import.meta.url))
+  const child = spawn(process.execPath, ['-C', '@posthorn/source', script, directory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const accepted: string[] = []
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (accepted.push(line.split(' ')[0] ?? '') >= 100) child.kill('SIGKILL')
+  }
+  for (const file of [`${database}-wal`, database]) appendFileSync(file, randomBytes(10_000))
+  const queue = await open(directory)
+  const found = await queue.list({ and: [] }, { limit: 1000 })
+  expect(found.rows.map(r => r.id)).toEqual(expect.arrayContaining(accepted))
+  await queue.close()
+  const size = Math.floor(statSync(database).size / 8192) * 4096
+  truncateSync(database, size)
+  await expect(open(directory)).rejects.toThrow(/malformed/)
+  expect(statSync(database).size).toBe(size)
 })
 
 test('leases of an instance that is gone are free at the next start', async () => {
