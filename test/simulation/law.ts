@@ -122,7 +122,7 @@ const hopsOf = (copy: Copy): readonly Hop[] => {
     .reverse()
 }
 
-/** Each copy after the first needs its excuse where its way parts from that of another. */
+/** Each copy after those that are owed needs its excuse where its way parts from that of another. */
 const checkDoubles = (
   ledger: Ledger,
   letter: Letter,
@@ -130,12 +130,13 @@ const checkDoubles = (
   copies: readonly Copy[],
   say: (what: string) => void,
 ): void => {
+  // Two names of one person in one letter may be one copy or two; and it is not said which of all copies are these.
+  const names = Math.max(1, namedFor(letter, end).length)
+  let unexcused = 0
   for (const [i, copy] of copies.entries()) {
-    // Two names of one person in one letter may be one copy or two.
-    if (i < Math.max(1, namedFor(letter, end).length)) continue
-    ledger.stats.doubled++
-    if (!copies.slice(0, i).some(other => isExcused(ledger, letter, other, copy)))
-      say(`${letter.token} came to ${end} ${copies.length} times without an excuse`)
+    if (i >= names) ledger.stats.doubled++
+    if (copies.slice(0, i).some(other => isExcused(ledger, letter, other, copy))) continue
+    if (++unexcused > names) say(`${letter.token} came to ${end} ${copies.length} times without an excuse`)
   }
 }
 
