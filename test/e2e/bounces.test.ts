@@ -64,6 +64,46 @@ describe.each(['signed', 'verp'])('mail that leaves with %s return paths', rever
     await site.arrived('ann', 'Subject: late')
   })
 
+  test('tells of a bounce what it is about, and brings it to the sender', async () => {
+    await send('ann@example.org', 'carl@far.test', 'will bounce')
+    const tagged = await left('will bounce')
+    const bounce = [
+      'Content-Type: multipart/report; report-type=delivery-status; boundary=b',
+      'Subject: Undeliverable',
+      '',
+      '--b',
+      'Content-Type: message/delivery-status',
+      '',
+      'Reporting-MTA: dns; mx.far.test',
+      '',
+      'Final-Recipient: rfc822; carl@far.test',
+      'Action: failed',
+      'Status: 5.2.2',
+      'Diagnostic-Code: smtp; 552 5.2.2 mailbox full',
+      '',
+      '--b--',
+    ].join('\r\n')
+    const t = await talk(running.port('mx'))
+    await t.say('EHLO client.test')
+    expect(await sendMail(t, { from: '', to: [tagged], content: bounce })).toMatch(/^250/)
+    t.cut()
+    await site.arrived('ann', 'Subject: Undeliverable')
+    const event = await until('the event', () =>
+      running
+        .output()
+        .split('\n')
+        .find(line => line.includes('"bounce.received"')),
+    )
+    expect('about' in (JSON.parse(event) as object)).toBe(reversePath === 'verp')
+    expect(JSON.parse(event)).toMatchObject({
+      by: 'tag',
+      from: 'ann@example.org',
+      rcpt: 'carl@far.test',
+      class: 'quota-issues',
+      rule: 'quota-text',
+    })
+  })
+
   test('leaves the return path of what stays, and of what only passes through, as it is', async () => {
     await send('ann@example.org', 'ann@example.org', 'stays')
     expect(await site.arrived('ann', 'Subject: stays')).toContain('Return-Path: <ann@example.org>')

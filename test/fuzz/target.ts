@@ -8,7 +8,7 @@ import {
   parsePath,
   type Domain,
 } from '@posthorn/address'
-import { parseReport } from '@posthorn/dsn'
+import { classify, failureOf, readBounce, readComplaint } from '@posthorn/dsn'
 import { convertBody, headerEnd, parseHeaders, renderHeaders, withFields, type Body } from '@posthorn/message'
 import { DotStuffer, parseCommand, parseEhlo, ReplyReader } from '@posthorn/smtp'
 import { decodeMessage } from '../../packages/dns/src/message.ts'
@@ -209,12 +209,26 @@ const mimeTokens = [
 ]
 const reports: Target = {
   name: 'report',
-  tokens: [...mimeTokens, 'Final-Recipient: rfc822;', 'Status: ', 'Action: delayed'],
-  seeds: [report],
+  tokens: [
+    ...mimeTokens,
+    'Final-Recipient: rfc822;',
+    'Status: ',
+    'Action: delayed',
+    '<a@b.example>:\n',
+    'did not reach the following recipient(s):',
+    'feedback-report',
+  ],
+  seeds: [
+    report,
+    'A: b\r\n\r\nHi. This is x.\r\n\r\n<a@b.example>:\r\n550 5.1.1 no\r\n\r\n---\r\n\r\nSubject: x\r\n\r\n',
+    'A: b\r\n\r\ncreated automatically by mail delivery software\r\n\r\n  a@b.example\r\n    550 no\r\n',
+  ],
   run(input) {
-    const read = parseReport(input)
-    if (read !== undefined) assert(read.recipients.length <= 1000)
-    return read === undefined ? 'none' : read.recipients.map(r => `${r.action} ${r.status.length}`).join()
+    const complaint = readComplaint(input)
+    const read = readBounce(input)
+    if (read === undefined) return complaint === undefined ? 'none' : 'complaint'
+    assert(read.recipients.length <= 1000)
+    return `${read.form} ${read.recipients.map(r => `${r.action} ${classify(failureOf(r)).class}`).join()}`
   },
 }
 

@@ -28,6 +28,8 @@ export type EventName =
   | 'delivery.rerouted'
   | 'delivery.condemned'
   | 'report.withheld'
+  | 'bounce.received'
+  | 'complaint.received'
   | 'queue.recovered'
   | 'queue.corrupt'
   | 'queue.full'

@@ -21,7 +21,7 @@ export const parameterOf = (value: string, name: string): string | undefined => 
   return found?.[1]?.replaceAll(/\\(.)/g, '$1') ?? found?.[2]
 }
 
-export const typeOf = (headers: Headers): string =>
+const typeOf = (headers: Headers): string =>
   (headers.first('content-type') ?? 'text/plain').slice(0, 200).split(';', 1)[0]?.trim().toLowerCase() ?? ''
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
@@ -44,7 +44,8 @@ const decodeBase64 = (bytes: Uint8Array): Uint8Array => {
   return decoded.subarray(0, size)
 }
 
-const partOf = (bytes: Uint8Array): MimePart => {
+/** One entity: its header section and what follows, decoded. */
+export const partOf = (bytes: Uint8Array): MimePart => {
   const end = headerEnd(bytes)
   const headers = parseHeaders(end === -1 ? bytes : bytes.subarray(0, end))
   const content = end === -1 ? new Uint8Array(0) : bytes.subarray(end)
@@ -90,4 +91,15 @@ export const mimeParts = (body: Uint8Array, boundary: string): readonly MimePart
   }
   if (from !== -1 && parts.length < MOST_PARTS) parts.push(partOf(body.subarray(from)))
   return parts
+}
+
+/** The parts of a report of that type (RFC 6522 §3); undefined when the message is none. */
+export const reportParts = (message: Uint8Array, reportType: string): readonly MimePart[] | undefined => {
+  const end = headerEnd(message)
+  if (end === -1) return undefined
+  const headers = parseHeaders(message.subarray(0, end))
+  const contentType = headers.first('content-type') ?? ''
+  if (typeOf(headers) !== 'multipart/report') return undefined
+  if (parameterOf(contentType, 'report-type')?.toLowerCase() !== reportType) return undefined
+  return mimeParts(message.subarray(end), parameterOf(contentType, 'boundary') ?? '')
 }

@@ -12,7 +12,8 @@ export interface Original {
 /** Octets of a header block that are returned at most. */
 const MOST_HEADERS = 64 * 1024
 
-const readUpTo = async (body: Body, limit: number, signal?: AbortSignal): Promise<Uint8Array> => {
+/** The first octets of a body, up to `limit`. */
+export const readUpTo = async (body: Body, limit: number, signal?: AbortSignal): Promise<Uint8Array> => {
   if (body.bytes !== undefined) return body.bytes.subarray(0, limit)
   const chunks: Uint8Array[] = []
   let size = 0

@@ -1,6 +1,7 @@
 import { headerEnd, parseHeaders } from '@posthorn/message'
 import type { Headers } from '@posthorn/message'
-import { mimeParts, parameterOf, typeOf } from './mime-parts.ts'
+import { reportParts } from './mime-parts.ts'
+import type { MimePart } from './mime-parts.ts'
 import type { Action } from './notify.ts'
 
 /** What a report says of one recipient. All text is the reporter's: untrusted. */
@@ -77,9 +78,12 @@ const ORIGINALS: ReadonlySet<string> = new Set([
   'message/global-headers',
 ])
 
-const originalOf = (content: Uint8Array): Headers => {
-  const end = headerEnd(content)
-  return parseHeaders(end === -1 ? content : content.subarray(0, end))
+/** The header section of the message that a report returns, when there is one among its parts. */
+export const originalHeaders = (parts: readonly MimePart[]): Headers | undefined => {
+  const part = parts.find(({ type }) => ORIGINALS.has(type))
+  if (part === undefined) return undefined
+  const end = headerEnd(part.content)
+  return parseHeaders(end === -1 ? part.content : part.content.subarray(0, end))
 }
 
 /**
@@ -87,23 +91,16 @@ const originalOf = (content: Uint8Array): Headers => {
  * recipient. Work is linear and what is kept is bounded.
  */
 export const parseReport = (message: Uint8Array): ReadReport | undefined => {
-  const end = headerEnd(message)
-  if (end === -1) return undefined
-  const headers = parseHeaders(message.subarray(0, end))
-  const contentType = headers.first('content-type') ?? ''
-  if (typeOf(headers) !== 'multipart/report') return undefined
-  if (parameterOf(contentType, 'report-type')?.toLowerCase() !== 'delivery-status') return undefined
-  const parts = mimeParts(message.subarray(end), parameterOf(contentType, 'boundary') ?? '')
-  const status = parts.find(p => p.type === 'message/delivery-status' || p.type === 'message/global-delivery-status')
-  if (status === undefined) return undefined
+  const parts = reportParts(message, 'delivery-status')
+  const status = parts?.find(p => p.type === 'message/delivery-status' || p.type === 'message/global-delivery-status')
+  if (parts === undefined || status === undefined) return undefined
   const [whole, ...groups] = groupsOf(status.content)
   const recipients = groups.map(recipientOf).filter(recipient => recipient !== undefined)
   if (recipients.length === 0) return undefined
-  const original = parts.find(p => ORIGINALS.has(p.type))
   return {
     reportingMta: untyped(whole?.first('reporting-mta')),
     envid: whole?.first('original-envelope-id')?.slice(0, 200),
     recipients,
-    original: original && originalOf(original.content),
+    original: originalHeaders(parts),
   }
 }

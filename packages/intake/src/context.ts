@@ -9,14 +9,19 @@ export class EnqueueContext extends Noting implements OnEnqueue {
   readonly origin: Origin
   readonly user: string | undefined
   readonly sender: Mailbox | null
+  readonly envid: string | undefined
   readonly rcpts: readonly Recipient[]
 
-  constructor(facts: Pick<OnEnqueue, 'queueId' | 'origin' | 'user' | 'sender' | 'rcpts'>, source?: SignalSource) {
+  constructor(
+    facts: Pick<OnEnqueue, 'queueId' | 'origin' | 'user' | 'sender' | 'envid' | 'rcpts'>,
+    source?: SignalSource,
+  ) {
     super(source)
     this.queueId = facts.queueId
     this.origin = facts.origin
     this.user = facts.user
     this.sender = facts.sender
+    this.envid = facts.envid
     this.rcpts = facts.rcpts
   }
 }

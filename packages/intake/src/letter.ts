@@ -22,6 +22,7 @@ export interface Letter {
   readonly origin: Origin
   readonly user: string | undefined
   readonly sender: Mailbox | null
+  readonly envid?: string | undefined
   readonly recipients: readonly NewRecipient[]
   readonly headers: Headers
   readonly body: Body
@@ -161,8 +162,8 @@ const seal = (letter: Letter, stamped: Finished, o: IntakeOptions): Awaitable<Fi
 
 /** Ask `stamp` and apply its edits, ask `seal` about the result, put the trace field on top. Synchronous when the hooks are. */
 export const finish = (letter: Letter, o: IntakeOptions): Awaitable<Finished | Unfinished> => {
-  const { id, origin, user, sender, recipients } = letter
-  const facts = { queueId: id, origin, user, sender, rcpts: recipients.map(asRecipient) }
+  const { id, origin, user, sender, envid, recipients } = letter
+  const facts = { queueId: id, origin, user, sender, envid, rcpts: recipients.map(asRecipient) }
   const context = new EnqueueContext(facts, letter.signals)
   return andThen(stamp(letter, context, o), stamped =>
     andThen('failed' in stamped ? stamped : seal(letter, stamped, o), sealed =>

@@ -135,6 +135,7 @@ export class QueueReception implements Reception {
       origin: t.origin,
       user: t.client.user,
       sender: t.sender,
+      envid: t.envid,
       recipients: distinct(recipients),
       headers,
       body,

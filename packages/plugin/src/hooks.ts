@@ -61,6 +61,8 @@ export interface OnEnqueue extends Slots {
   readonly origin: Origin
   readonly user: string | undefined
   readonly sender: Mailbox | null
+  /** What the sender calls its message in reports (RFC 3461 §4.4). */
+  readonly envid?: string | undefined
   readonly rcpts: readonly Recipient[]
   readonly signal: AbortSignal
 }

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import type { Clock, Mailboxes, Random } from '@posthorn/contracts'
-import { BounceTags, reversePath } from '@posthorn/mta'
+import type { Clock, Journal, Mailboxes, Random } from '@posthorn/contracts'
+import { BounceTags, bounceReader, reversePath } from '@posthorn/mta'
 import type { Plugin } from '@posthorn/plugin'
+import type { Classifier } from '@posthorn/dsn'
 import { ConfigError } from './config.ts'
 import type { Store } from './environment.ts'
 import type { Config } from './schema.ts'
@@ -59,10 +60,18 @@ export const tagsOf = (
 /** The rules about bounces that come in. */
 export const bouncePlugins = (
   config: Config,
-  o: { readonly tags: BounceTags | undefined; readonly mailboxes: Mailboxes },
+  o: {
+    readonly tags: BounceTags | undefined
+    readonly mailboxes: Mailboxes
+    readonly journal: Journal
+    readonly store: Store
+    readonly classify: Classifier
+  },
 ): readonly Plugin[] => {
+  const { tags, journal, classify, store } = o
   const { reversePath: form, refuse } = config.bounces
-  if (o.tags === undefined || form === 'plain') return []
   const isLocalDomain = (domain: string): boolean => o.mailboxes.isLocalDomain(domain)
-  return [reversePath({ tags: o.tags, form, refuse, isLocalDomain })]
+  const about = { journal, classify, isLocalDomain, hostname: config.hostname, show: store.show.bind(store) }
+  if (tags === undefined || form === 'plain') return [bounceReader(about)]
+  return [reversePath({ tags, form, refuse, isLocalDomain }), bounceReader({ ...about, tags })]
 }

@@ -142,7 +142,7 @@ const wire = async (whole: Config, o: StackOptions, opened: Opened): Promise<Sta
   const host = hostsOf({ ...env, resolver, store, signal: ending.signal, probe: outbound.probe }, () => injector)
   const classify = bounceClassifier(config)
   const returnPaths = tagsOf(config, at.bounceKey, { ...env, store })
-  const bounces = bouncePlugins(config, { tags: returnPaths, mailboxes })
+  const bounces = bouncePlugins(config, { tags: returnPaths, mailboxes, journal, store, classify })
   const chains = await createChains(config, { ...env, accounts, mailboxes, routes: outbound.plugins, bounces, host })
   opened.add(() => chains.stop())
   const transports = withPluginTransports(outbound.transports, chains.outward)
