@@ -208,6 +208,36 @@ test('who tells one worker to end gets another in its place, and sessions end wi
   expect(await running.stop()).toBe(0)
 })
 
+test('a user who is added while it runs gets mail through all workers', async () => {
+  const running = await start()
+  expect((await site.posthorn('user', 'add', 'eve@example.org')).code).toBe(0)
+  await until('eight workers in a row that know her', async () => {
+    for (let i = 0; i < 8; i++) {
+      const t = await greeted(running.port('mx'))
+      await t.say('MAIL FROM:<a@elsewhere.example>')
+      const reply = await t.say('RCPT TO:<eve@example.org>')
+      t.cut()
+      if (!reply.startsWith('250 ')) return undefined
+    }
+    return true
+  })
+  expect(await running.stop()).toBe(0)
+})
+
+test('a worker that cannot start ends the start of the whole, with its reason', async () => {
+  const broken = await makeSite({
+    head: `import { definePlugin } from '@posthorn/plugin'
+const broken = definePlugin({ name: 'broken', setup: () => { throw new Error('there is no such list') } })`,
+    body: 'workers: 2, plugins: [broken],',
+  })
+  const ran = await broken.posthorn('start', '--json')
+  expect([ran.code, ran.stderr]).toEqual([1, 'posthorn: plugin broken: setup failed: there is no such list\n'])
+  expect(ran.stdout).not.toContain('"ready"')
+  // The lock is free again as well.
+  expect((await broken.posthorn('queue', 'count')).stdout).toBe('0\n')
+  broken.remove()
+})
+
 test('a port that another server has is refused by name, although ports can be shared', async () => {
   const running = await start()
   const other = await makeSite({

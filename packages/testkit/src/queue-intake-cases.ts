@@ -1,4 +1,4 @@
-import type { Claim, NewRecipient } from '@posthorn/contracts'
+import type { Claim, NewRecipient, QueueId } from '@posthorn/contracts'
 import { failureOf, holds, same } from './check.ts'
 import type { ContractCase, QueueUnderTest } from './queue-contract.ts'
 import {
@@ -196,6 +196,27 @@ export const queueIntakeCases: readonly ContractCase<QueueUnderTest>[] = [
       ids.push(t.queue.newId())
       same([...ids].sort(), ids)
       for (const id of ids) holds(/^[0-9A-Za-z]{10,26}$/.test(id), `${id} is printable`)
+    },
+  },
+  {
+    name: 'a draft may be begun under an id that was given before, and under no other word',
+    run: async t => {
+      const id = t.queue.newId()
+      const draft = t.queue.begin(2, id)
+      same(draft.id, id)
+      await draft.write(bytes('Hi'))
+      await draft.end()
+      await draft.commit(sampleMessage())
+      same(
+        (await claimSample(t.queue)).map(c => c.id),
+        [id],
+      )
+      const other = async (): Promise<unknown> => {
+        const begun = t.queue.begin(2, '../../etc/passwd' as QueueId)
+        await begun.end()
+        return begun.commit(sampleMessage())
+      }
+      same((await failureOf(other)).name, 'RangeError')
     },
   },
   {
