@@ -16,6 +16,7 @@ test('what is limited in all is divided among the workers, rounded up; what is l
     sites: {
       '*.example.net': { connections: 4, rate: '100/min', recipients: 50 },
       'mx:example.com': { connections: 4, rate: '100/min' },
+      '2001:db8::19': { connections: 4 },
     },
   })
   expect(shareOf(config, worker)).toMatchObject({
@@ -25,6 +26,7 @@ test('what is limited in all is divided among the workers, rounded up; what is l
     sites: {
       '*.example.net': { connections: 2, rate: { messages: 100, ms: 180_000 }, recipients: 50 },
       'mx:example.com': { connections: 4, rate: { messages: 100, ms: 60_000 } },
+      '2001:db8::19': { connections: 2 },
     },
   })
 })

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { Handoff, SiteKey } from '@posthorn/contracts'
 import type { WorkerPlace } from './environment.ts'
 import type { Config } from './schema.ts'
@@ -18,7 +19,7 @@ export const shareOf = (config: Config, { of }: WorkerPlace): Config => {
     bounces: { ...bounces, successesPerHour: part(bounces.successesPerHour) },
     // One site is in one worker; the sites of a receiver are in all of them.
     sites: Object.fromEntries(
-      Object.entries(config.sites).map(([name, limit]) => [name, name.includes(':') ? limit : partOfLimit(limit)]),
+      Object.entries(config.sites).map(([name, limit]) => [name, isOneSite(name) ? limit : partOfLimit(limit)]),
     ),
     limits: {
       ...limits,
@@ -28,6 +29,9 @@ export const shareOf = (config: Config, { of }: WorkerPlace): Config => {
     concurrency: { ...concurrency, total: part(concurrency.total) },
   }
 }
+
+/** `mx:example.org`, and not the address of an exchanger that has colons of its own. */
+const isOneSite = (name: string): boolean => name.includes(':') && isIP(name) === 0
 
 /** Mail that stays on this machine has no window at another's server to be counted in: whoever takes it in delivers it. */
 const staysHere = (site: SiteKey): boolean => site.startsWith('local:') || site.startsWith('trap:')
