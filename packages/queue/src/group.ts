@@ -44,7 +44,8 @@ export const createGrouper = (
   const { clock } = o
   const stats = { groups: 0, operations: 0 }
   let waiting: Waiting[] = []
-  let running: Promise<void> | undefined
+  /** The group in flight, or about to be. */
+  let flying: Promise<void> | undefined
   let closed = false
   let nextSweep = 0
 
@@ -74,26 +75,26 @@ export const createGrouper = (
     }
     stats.groups++
     stats.operations += taken.length
+    let result: GroupResult
     try {
-      const result = await engine.write({ now: clock.wall(), mono, ops }, contents)
-      o.onResult(result)
-      taken.forEach((w, i) => {
-        const r = result.results[i]
-        if (r !== undefined && 'ok' in r) w.resolve({ value: r.ok, contents: result.contents })
-        else w.reject(storeError(r?.error ?? 'no result', { full: r?.full ?? false }))
-      })
-      const swept = sweeping ? result.results.at(-1) : undefined
-      if (swept !== undefined && 'ok' in swept && swept.ok === true) nextSweep = mono + sweepAgain
+      result = await engine.write({ now: clock.wall(), mono, ops }, contents)
     } catch (error) {
-      const failure = asStoreError(error, 'the store failed')
-      for (const w of taken) w.reject(failure)
+      flyOn()
+      return failAll(taken, error)
     }
+    // First of all, so that the disk works while the answers to this group leave.
+    flyOn()
+    try {
+      o.onResult(result)
+      settleAll(taken, result)
+    } catch (error) {
+      return failAll(taken, error)
+    }
+    const swept = sweeping ? result.results.at(-1) : undefined
+    if (swept !== undefined && 'ok' in swept && swept.ok === true) nextSweep = mono + sweepAgain
   }
-  const run = async (): Promise<void> => {
-    // Let those of the same turn join the first group.
-    await Promise.resolve()
-    while (waiting.length > 0) await runGroup(take())
-    running = undefined
+  const flyOn = (): void => {
+    flying = waiting.length === 0 ? undefined : runGroup(take())
   }
 
   return {
@@ -102,12 +103,25 @@ export const createGrouper = (
         if (closed) return reject(storeError('the queue is closed', { full: false }))
         const bytes = contents.reduce((sum, parts) => parts.reduce((n, p) => n + p.byteLength, sum), 0)
         waiting.push({ op, contents, bytes, resolve, reject })
-        running ??= run()
+        // A microtask later, so that those of the same turn join the first group.
+        flying ??= Promise.resolve().then(() => runGroup(take()))
       }),
     close: async () => {
       closed = true
-      await running
+      for (let last = flying; last !== undefined; last = flying) await last
     },
     stats,
   }
+}
+
+const settleAll = (taken: readonly Waiting[], { results, contents }: GroupResult): void =>
+  taken.forEach((w, i) => {
+    const r = results[i]
+    if (r !== undefined && 'ok' in r) w.resolve({ value: r.ok, contents })
+    else w.reject(storeError(r?.error ?? 'no result', { full: r?.full ?? false }))
+  })
+
+const failAll = (taken: readonly Waiting[], error: unknown): void => {
+  const failure = asStoreError(error, 'the store failed')
+  for (const w of taken) w.reject(failure)
 }

@@ -1,0 +1,62 @@
+import { manualClock } from '@posthorn/testkit'
+import { expect, test } from 'vitest'
+import type { Engine } from './engine.ts'
+import { createGrouper } from './group.ts'
+import type { Group, GroupResult } from './operation.ts'
+
+const done = ({ ops }: Group): GroupResult => ({
+  results: ops.map(() => ({ ok: null })),
+  unlink: [],
+  corrupt: [],
+  contents: [],
+})
+
+/** An engine whose groups end when the test says so. */
+const byHand = () => {
+  const begun: { readonly end: () => void; readonly fail: () => void }[] = []
+  const engine: Engine = {
+    write: group =>
+      new Promise((resolve, reject) => {
+        begun.push({ end: () => resolve(done(group)), fail: () => reject(new Error('no disk')) })
+      }),
+    read: () => Promise.reject(new Error('nothing is read here')),
+    close: async () => {},
+  }
+  return { begun, grouper: createGrouper(engine, { clock: manualClock(), onResult: () => {} }) }
+}
+
+const turn = (): Promise<void> => new Promise(setImmediate)
+
+test('the next group is under way before the answers to the last one leave, whether it succeeded or failed', async () => {
+  const { begun, grouper } = byHand()
+  const underWay: number[] = []
+  const seen = (): void => void underWay.push(begun.length)
+  const first = grouper.submit({ do: 'nextDue' }).then(seen)
+  await turn()
+  const second = grouper.submit({ do: 'nextDue' }).then(seen, seen)
+  await turn()
+  expect(begun).toHaveLength(1)
+  begun[0]?.end()
+  await first
+  const third = grouper.submit({ do: 'nextDue' }).then(seen)
+  await turn()
+  begun[1]?.fail()
+  await second
+  begun[2]?.end()
+  await third
+  expect(underWay).toEqual([2, 3, 3])
+})
+
+test('what comes in one turn shares a group, and close waits for all of it', async () => {
+  const { begun, grouper } = byHand()
+  const operations = [grouper.submit({ do: 'nextDue' }), grouper.submit({ do: 'nextDue' })]
+  const later = turn().then(() => grouper.submit({ do: 'nextDue' }))
+  await turn()
+  await turn()
+  const closed = grouper.close().then(() => grouper.stats)
+  begun[0]?.end()
+  await Promise.all(operations)
+  begun[1]?.end()
+  await later
+  expect(await closed).toEqual({ groups: 2, operations: 3 })
+})
