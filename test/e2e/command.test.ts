@@ -239,6 +239,10 @@ describe('the queue', () => {
     expect(await text('queue', 'export', `${backup}.mbox`, '--mbox', '--all')).toMatch(/exported 2 messages/)
     expect(readFileSync(`${backup}.mbox`, 'utf8').match(/^From ann@example\.org /gm)).toHaveLength(2)
     expect(await text('queue', 'import', backup, '--hold')).toBe('imported 1 message\n')
+    expect(await text('queue', 'import', backup)).toBe(
+      'imported 0 messages\n1 that imported.jsonl names as imported before were left out (--again takes them too)\n',
+    )
+    expect(await text('queue', 'import', backup, '--again', '--dry-run')).toBe('would import 1 message\n')
     const copies = await json('queue', 'list', one)
     expect(copies.map(row => row['state'])).toEqual(['held', 'held'])
     const [first, second] = copies.map(row => String(row['id']))

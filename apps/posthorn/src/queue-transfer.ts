@@ -20,6 +20,7 @@ interface TransferOptions extends StateOptions {
   readonly mbox?: boolean
   readonly hold?: boolean
   readonly dryRun?: boolean
+  readonly again?: boolean
 }
 
 /** The messages that have deliveries which match, oldest first; a message's deliveries stand together in the list. */
@@ -108,8 +109,10 @@ const importMessages = async (directory: string, o: TransferOptions): Promise<vo
   if (!existsSync(directory)) throw new Failure(`there is no directory ${directory}`)
   const names = readdirSync(directory).filter(name => name.endsWith('.json'))
   if (names.length === 0) throw new Failure(`there is no exported message in ${directory}`)
+  const done = o.again === true ? new Set<string>() : importedFrom(directory)
   // All are read before any is enqueued: what is wrong is told before anything has happened.
   const files = names
+    .filter(name => !done.has(name))
     .toSorted((a, b) => (a < b ? -1 : 1))
     .map(name => {
       const content = join(directory, name.replace(/\.json$/, '.eml'))
@@ -118,15 +121,38 @@ const importMessages = async (directory: string, o: TransferOptions): Promise<vo
       if (typeof message === 'string') throw new Failure(`${join(directory, name)}: ${message}`)
       return { name, content, message: o.hold === true ? { ...message, held: `imported by ${actor()}` } : message }
     })
+  const skipped = names.length - files.length
   await withQueue(o, async queue => {
-    for (const { name, content, message } of files) {
-      if (dryRun) continue
-      const id = await queue.put(message, createReadStream(content), actor())
-      out.value({ imported: id, from: name })
+    // Opened before anything is enqueued: where no note can be taken, nothing is imported.
+    const notes = dryRun || files.length === 0 ? undefined : await open(join(directory, notesName), 'a', 0o600)
+    try {
+      for (const { name, content, message } of notes === undefined ? [] : files) {
+        const id = await queue.put(message, createReadStream(content), actor())
+        await notes?.appendFile(`${JSON.stringify({ from: name, id })}\n`)
+        await notes?.sync()
+        out.value({ imported: id, from: name })
+      }
+    } finally {
+      await notes?.close()
     }
-    if (dryRun) out.value({ messages: files.length, dryRun })
+    if (dryRun) out.value({ messages: files.length, skipped, dryRun })
     out.line(`${dryRun ? 'would import' : 'imported'} ${files.length} ${files.length === 1 ? 'message' : 'messages'}`)
+    if (skipped > 0)
+      out.line(`${skipped} that ${notesName} names as imported before were left out (--again takes them too)`)
   })
+}
+
+/** What has been imported from a directory, so that a second import enqueues nothing twice. */
+const notesName = 'imported.jsonl'
+
+const importedFrom = (directory: string): ReadonlySet<string> => {
+  const path = join(directory, notesName)
+  if (!existsSync(path)) return new Set()
+  return new Set(
+    readFileSync(path, 'utf8')
+      .split('\n')
+      .flatMap(line => /^\{"from":"([^"]+)","id":"\w+"\}$/.exec(line)?.[1] ?? []),
+  )
 }
 
 /** `posthorn queue export` and its like. */
@@ -141,6 +167,7 @@ export const addTransferCommands = (queue: Command): void => {
   withState(queue.command('import <directory>'))
     .description('enqueue exported messages, under new ids')
     .option('--hold', 'on hold, to be released')
+    .option('--again', 'also what has been imported from there before')
     .option('--dry-run', 'only check and count')
     .action(importMessages)
 }
