@@ -24,6 +24,7 @@ export const planFaults = (o: {
   }
   const hosts = [...organisations.map(({ nature }) => nature.ip), ...elsewhere.map(({ ip }) => ip)]
   often(plan.crashes, () => one()?.crash(1000 + random.next() * 20 * minute, 'by itself'))
+  often(plan.crashes, () => one()?.crashAide(1000 + random.next() * 20 * minute))
   often(plan.restarts, () => void one()?.restart())
   often(plan.freezes, () => one()?.freeze((1 + random.next() * 11) * minute))
   often(plan.jumps, () => one()?.jump((random.next() - 0.4) * 4 * 60 * minute))
@@ -40,7 +41,10 @@ export const planFaults = (o: {
   often(plan.operator, () => void operate(one(), random, { ledger, world }))
 }
 
-/** An operator takes one message and drops it, or holds it and lets it go later, or has it tried at once. */
+/**
+ * An operator takes one message and drops it, or holds it and lets it go later, or has it tried at once; or stops its site or its sender for a
+ * while.
+ */
 const operate = async (
   organisation: SimulatedOrganisation | undefined,
   random: Random,
@@ -52,8 +56,15 @@ const operate = async (
   const row = rows[random.int(Math.max(1, rows.length))]
   if (row === undefined) return
   const filter = { and: [{ field: 'id', op: '=', value: row.id }] } as const
-  const what = (['drop', 'hold', 'retry'] as const)[random.int(3)] ?? 'retry'
+  const what = (['drop', 'hold', 'retry', 'stop the site', 'stop the sender'] as const)[random.int(5)] ?? 'retry'
   world.log(organisation.host, `an operator says ${what} of ${row.id}`)
+  if (what === 'stop the site' || what === 'stop the sender') {
+    const stopped = what === 'stop the site' ? { site: row.site } : { sender: row.sender }
+    await store.suspend(stopped, 'olga', { why: 'too much' })
+    // A server that is down then goes on at the end of the run.
+    world.after(random.next() * 60 * minute, () => void (organisation.up && organisation.store.resume(stopped, 'olga')))
+    return
+  }
   if (what === 'drop') ledger.dropped.add(row.id)
   await store.change(filter, { do: what }, 'olga')
 }

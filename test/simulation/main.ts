@@ -1,52 +1,72 @@
+import { spawn } from 'node:child_process'
+import { availableParallelism } from 'node:os'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { breakages } from './broken.ts'
-import { runSeed } from './run.ts'
 
-const { values: flags } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '300' },
-    from: { type: 'string', default: '1' },
-    seed: { type: 'string' },
-    broken: { type: 'string' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+// Seeds are played one after the other in processes that may neither write files nor start anything; this one starts them.
+const seeds = fileURLToPath(new URL('./seeds.ts', import.meta.url))
+const start = (args: readonly string[], out: 'inherit' | 'pipe') =>
+  spawn(process.execPath, ['--permission', '--allow-fs-read=.', '-C', '@posthorn/source', seeds, ...args], {
+    stdio: ['ignore', out, 'inherit'],
+  })
+const codeOf = (child: ReturnType<typeof start>): Promise<number> =>
+  new Promise(resolve => child.once('close', code => resolve(code ?? 1)))
+
+const args = process.argv.slice(2)
+const { values } = parseArgs({
+  args,
+  strict: false,
+  options: { seeds: { type: 'string' }, from: { type: 'string' }, json: { type: 'boolean' } },
 })
-if (flags.help) {
-  console.log(`npm run test:simulation -- [--seeds N] [--from S] [--json]
-npm run test:simulation -- --seed S      one seed again, with its log
-Whole mail systems in one thread under virtual time, with everything going wrong that a seed says.
---broken ${Object.keys(breakages).join('|')}   with a queue that is broken on purpose`)
-  process.exit(0)
-}
-const whole = (name: string, text: string): number => {
-  const n = Number(text)
-  if (!Number.isInteger(n) || n < 0) throw new Error(`--${name} takes a whole number; found ${text}`)
-  return n
-}
-const breakage = flags.broken === undefined ? undefined : breakages[flags.broken as keyof typeof breakages]
-if (flags.broken !== undefined && breakage === undefined)
-  throw new Error(`--broken takes ${Object.keys(breakages).join(', ')}`)
+const [count, from] = [Number(values.seeds ?? 300), Number(values.from ?? 1)]
+const isPlain = args.every(arg => !/^--(?:seed|help|broken)(?:=|$)/.test(arg))
+const processes = isPlain && count >= 100 && Number.isInteger(from) ? availableParallelism() : 1
+if (processes === 1) process.exit(await codeOf(start(args, 'inherit')))
 
-const first = whole(flags.seed === undefined ? 'from' : 'seed', flags.seed ?? flags.from)
-const count = flags.seed === undefined ? whole('seeds', flags.seeds) : 1
-const began = performance.now()
-const total = { accepted: 0, doubled: 0, crashes: 0, days: 0, events: 0 }
-const broken: number[] = []
-for (let seed = first; seed < first + count; seed++) {
-  const run = await runSeed(seed, breakage)
-  for (const key of ['accepted', 'doubled', 'crashes', 'days', 'events'] as const) total[key] += run[key]
-  if (flags.seed !== undefined) for (const line of run.log) console.log(line)
-  if (run.breaches.length === 0) continue
-  broken.push(seed)
-  if (flags.json) console.log(JSON.stringify({ seed, breaches: run.breaches }))
-  else console.log(`seed ${seed} breaks the law:\n  ${run.breaches.join('\n  ')}`)
+/** What a process says at its end. */
+interface Total {
+  readonly seeds: number
+  readonly broken: readonly number[]
+  readonly accepted: number
+  readonly doubled: number
+  readonly crashes: number
+  readonly days: number
+  readonly events: number
 }
+const began = performance.now()
+const totals: Total[] = []
+/** The part of one process; a seed that breaks the law is told at once. */
+const play = async (first: number, many: number): Promise<number> => {
+  const child = start(['--from', String(first), '--seeds', String(many), '--json'], 'pipe')
+  const code = codeOf(child)
+  if (child.stdout !== null)
+    for await (const line of createInterface({ input: child.stdout })) {
+      const said = JSON.parse(line) as Total | { readonly seed: number; readonly breaches: readonly string[] }
+      if ('seeds' in said) totals.push(said)
+      else if (values.json === true) console.log(line)
+      else console.log(`seed ${said.seed} breaks the law:\n  ${said.breaches.join('\n  ')}`)
+    }
+  return code
+}
+const share = Math.ceil(count / processes)
+const codes = await Promise.all(
+  Array.from({ length: processes }, (_, i) => play(from + i * share, Math.min(share, count - i * share))),
+)
+const sum = (of: (total: Total) => number): number => totals.reduce((all, total) => all + of(total), 0)
 const seconds = (performance.now() - began) / 1000
-if (flags.json) console.log(JSON.stringify({ seeds: count, broken, seconds, ...total }))
+const broken = totals.flatMap(total => total.broken).toSorted((a, b) => a - b)
+const all = {
+  accepted: sum(t => t.accepted),
+  doubled: sum(t => t.doubled),
+  crashes: sum(t => t.crashes),
+  days: sum(t => t.days),
+}
+if (values.json === true)
+  console.log(JSON.stringify({ seeds: count, broken, seconds, ...all, events: sum(t => t.events) }))
 else
   console.log(
-    `${count} seeds in ${seconds.toFixed(1)} s: ${total.accepted} recipients accepted, ${total.doubled} copies doubled within the windows, ` +
-      `${total.crashes} crashes, ${total.days.toFixed(0)} days; ${broken.length === 0 ? 'the law holds' : `broken by seeds ${broken.join(' ')}`}`,
+    `${count} seeds in ${seconds.toFixed(1)} s: ${all.accepted} recipients accepted, ${all.doubled} copies doubled within the windows, ` +
+      `${all.crashes} crashes, ${all.days.toFixed(0)} days; ${broken.length === 0 ? 'the law holds' : `broken by seeds ${broken.join(' ')}`}`,
   )
-process.exitCode = broken.length === 0 ? 0 : 1
+process.exitCode = totals.length < processes ? 1 : Math.max(...codes)

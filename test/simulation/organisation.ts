@@ -17,8 +17,8 @@ import { noting } from './journal.ts'
 import type { Ledger } from './ledger.ts'
 import { mailroom } from './mailroom.ts'
 import type { SimulatedNetwork } from './network.ts'
-import { discardSpam } from './policy.ts'
-import { unreliableStore } from './store.ts'
+import { discardSpam, holdDan } from './policy.ts'
+import { severable, unreliableStore } from './store.ts'
 import type { Store } from './store.ts'
 import { happens } from './trouble.ts'
 import type { Plan, Trouble } from './trouble.ts'
@@ -32,6 +32,8 @@ export interface Nature {
   readonly aliases: Readonly<Record<string, readonly string[]>>
   readonly smarthost?: { readonly host: string; readonly port: number }
   readonly trusted?: readonly string[]
+  /** It has a second node, which delivers from the same queue and dies by itself. */
+  readonly aide?: boolean
 }
 
 export interface Surroundings {
@@ -51,6 +53,9 @@ interface Running {
   readonly clock: SimulatedClock
   readonly store: Store
   readonly dispatcher: Dispatcher
+  /** Another dispatcher on the queue, with a life, a clock and connections of its own. */
+  readonly startAide: (life: Life) => Promise<Dispatcher>
+  aide: { readonly life: Life; readonly dispatcher: Dispatcher } | undefined
   readonly listeners: readonly Listener[]
   readonly chains: readonly Chain[]
 }
@@ -98,6 +103,28 @@ export class SimulatedOrganisation {
     network.attach(this.nature.ip, 25, { life, serve: wire => mx?.serve(wire) })
     network.attach(this.nature.ip, 587, { life, serve: wire => submission?.serve(wire) })
     await running.dispatcher.start()
+    await this.#bootAide(running)
+  }
+
+  async #bootAide(running: Running): Promise<void> {
+    if (this.nature.aide !== true || !running.life.alive) return
+    const life: Life = { alive: true, frozenUntil: 0 }
+    this.#s.world.log(this.host, 'starts its second node')
+    running.aide = { life, dispatcher: await running.startAide(life) }
+  }
+
+  /** Its second node dies where it stands, and another starts after `ms`; what that one had is free when its leases lapse. */
+  crashAide(ms: number): void {
+    const running = this.#running
+    if (running?.aide === undefined) return
+    const { world, network, ledger } = this.#s
+    world.log(this.host, 'loses its second node')
+    ledger.stats.crashes++
+    ledger.excuse({ at: world.now, host: this.host, window: 'crash' })
+    running.aide.life.alive = false
+    network.lose(running.aide.life, 1)
+    running.aide = undefined
+    world.after(ms, () => void this.#bootAide(running), running.life)
   }
 
   /** It dies where it stands, and starts again after `ms`. */
@@ -110,6 +137,7 @@ export class SimulatedOrganisation {
     ledger.excuse({ at: world.now, host: this.host, window: 'crash' })
     this.#running = undefined
     running.life.alive = false
+    this.#endAide(running)
     this.#disk.crash()
     network.lose(running.life, this.#hazards.next() < 0.5 ? 1 : ms)
     world.after(ms, () => void this.boot())
@@ -124,13 +152,22 @@ export class SimulatedOrganisation {
     this.#running = undefined
     const grace = 10_000
     await Promise.all(running.listeners.map(l => l.drain(grace)))
-    await running.dispatcher.drain(grace)
-    await running.dispatcher.stop()
+    for (const dispatcher of [running.dispatcher, running.aide?.dispatcher]) {
+      await dispatcher?.drain(grace)
+      await dispatcher?.stop()
+    }
     for (const chain of running.chains) await chain.stop()
     running.life.alive = false
+    this.#endAide(running)
     this.#disk.crash()
     network.lose(running.life, 1)
     await this.boot()
+  }
+
+  #endAide({ aide }: Running): void {
+    if (aide === undefined) return
+    aide.life.alive = false
+    this.#s.network.lose(aide.life, 1)
   }
 
   /** Nothing happens to it for a while, and then all at once. */
@@ -138,7 +175,8 @@ export class SimulatedOrganisation {
     const { world } = this.#s
     if (this.#running === undefined) return
     world.log(this.host, `is suspended for ${Math.round(ms / 1000)} s`)
-    this.#running.life.frozenUntil = world.now + ms
+    for (const life of [this.#running.life, this.#running.aide?.life])
+      if (life !== undefined) life.frozenUntil = world.now + ms
   }
 
   /** Somebody sets its wall clock. */
@@ -155,7 +193,10 @@ export class SimulatedOrganisation {
 
   /** The end of the run: its memory is given back. */
   close(): void {
-    if (this.#running !== undefined) this.#running.life.alive = false
+    if (this.#running !== undefined) {
+      this.#running.life.alive = false
+      this.#endAide(this.#running)
+    }
     this.#disk.crash()
     this.#disk.database.close()
   }
@@ -238,7 +279,7 @@ export class SimulatedOrganisation {
         }),
       })
     const relay = relayGuard({ isLocalDomain, trusted: nature.trusted ?? [], hostname: host })
-    const mx = await chainOf([relay, mailboxes.plugin, wayOut, loops, discardSpam()])
+    const mx = await chainOf([relay, mailboxes.plugin, wayOut, loops, discardSpam(), holdDan()])
     const submission = await chainOf([
       authRequired(),
       senderRights({ maySendAs: () => true }),
@@ -252,14 +293,58 @@ export class SimulatedOrganisation {
     const outwardChain = await chainOf([mailboxes.plugin, wayOut])
     const entrance = { queue: store, hostname: host, clock, random, journal }
     const outward = { ...entrance, chain: outwardChain }
-    const dispatcher = createDispatcher({
-      ...outward,
-      transports: { mx: smtp, smtp, local },
-      prepareReport: draft => prepareReport(draft, outward),
+    const terms = {
+      prepareReport: (draft: Parameters<typeof prepareReport>[0]) => prepareReport(draft, outward),
       retry: { firstMs: 300_000, maxMs: plan.mostMs },
       expireMs: plan.expireMs,
       warnAfterMs: [Math.min(4 * 3_600_000, plan.expireMs / 3)],
-    })
+      // What was leased in an earlier life is free as the queue is opened.
+      sole: nature.aide !== true,
+    }
+    const dispatcher = createDispatcher({ ...outward, ...terms, transports: { mx: smtp, smtp, local } })
+    const startAide = async (own: Life): Promise<Dispatcher> => {
+      const itsClock = simulatedClock(world, own, clock.skew)
+      const itsRandom = world.chance(`the second node of ${host} from ${now()}`)
+      const itsJournal = noting({ host, world, ledger, life: own })
+      const itsClient = createClient({
+        network: network.from(nature.ip, own),
+        clock: itsClock,
+        hostname: host,
+        journal: itsJournal,
+      })
+      const itsSmtp = createSmtpTransport({
+        client: itsClient,
+        resolver: this.#s.resolver(host, itsClock, itsRandom),
+        random: itsRandom,
+        self: { names: [host], addresses: [nature.ip] },
+        allow: () => true,
+      })
+      const itsLocal = mailroom({
+        host,
+        now,
+        clock: itsClock,
+        random: itsRandom,
+        trouble,
+        ledger,
+        hazard,
+        log: what => log(`by its second node: ${what}`),
+      })
+      const itsOutward = {
+        ...outward,
+        queue: severable(store, own),
+        clock: itsClock,
+        random: itsRandom,
+        journal: itsJournal,
+      }
+      const its = createDispatcher({
+        ...itsOutward,
+        ...terms,
+        prepareReport: draft => prepareReport(draft, itsOutward),
+        transports: { mx: itsSmtp, smtp: itsSmtp, local: itsLocal },
+      })
+      await its.start()
+      return its
+    }
     const inject = createInject({ ...outward, handoff: dispatcher })
     const listeners = [
       createListener(
@@ -287,6 +372,15 @@ export class SimulatedOrganisation {
         { clock, random, journal },
       ),
     ]
-    return { life, clock, store, dispatcher, listeners, chains: [mx, submission, outwardChain] }
+    return {
+      life,
+      clock,
+      store,
+      dispatcher,
+      startAide,
+      aide: undefined,
+      listeners,
+      chains: [mx, submission, outwardChain],
+    }
   }
 }

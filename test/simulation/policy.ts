@@ -9,3 +9,12 @@ export const discardSpam = (): Plugin =>
       message: (_message, ctx) => (ctx.sender?.local.startsWith('spam') === true ? { discard: 'spam' } : pass),
     }),
   })
+
+/** Holds what comes from Dan, for an operator to look at. */
+export const holdDan = (): Plugin =>
+  definePlugin({
+    name: 'hold-dan',
+    setup: () => ({
+      message: (_message, ctx) => (ctx.sender?.local === 'dan' ? { hold: 'it is from Dan' } : pass),
+    }),
+  })

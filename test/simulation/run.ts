@@ -187,6 +187,8 @@ const untilEmpty = async (
         left++
         continue
       }
+      for (const { what } of await world.finish(organisation.store.suspensions()))
+        await world.finish(organisation.store.resume(what, 'olga'))
       await world.finish(organisation.store.change({ and: [] }, { do: 'release' }, 'olga'))
       left += await world.finish(organisation.queued())
     }

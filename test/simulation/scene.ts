@@ -3,7 +3,7 @@ import type { Random } from '@posthorn/contracts'
 import type { Nature } from './organisation.ts'
 
 /**
- * Three organisations: alpha and beta send by MX, gamma through alpha. Aliases lead from one to another, to servers elsewhere, and to
+ * Three organisations: alpha and beta send by MX, gamma through alpha; beta has two nodes on one queue. Aliases lead from one to another, to servers elsewhere, and to
  * where nobody is.
  */
 export const organisations: readonly Nature[] = [
@@ -19,6 +19,7 @@ export const organisations: readonly Nature[] = [
     ip: '10.0.0.2',
     mailboxes: ['bob', 'bea'],
     aliases: { both: ['bob', 'bea'], gone: ['nobody@far.test'], round: ['gil@gamma.test', 'bea'] },
+    aide: true,
   },
   {
     domain: 'gamma.test',

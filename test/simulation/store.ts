@@ -1,5 +1,5 @@
-import type { Claim, Clock, Draft, KeyValue, Queue, Random, Settlement, StoreError } from '@posthorn/contracts'
-import type { Ledger } from './ledger.ts'
+import type { Claim, Clock, Draft, KeyValue, Lease, Queue, Random, Settlement, StoreError } from '@posthorn/contracts'
+import type { Excuse, Ledger } from './ledger.ts'
 import { happens } from './trouble.ts'
 import type { Trouble } from './trouble.ts'
 
@@ -61,8 +61,25 @@ export const unreliableStore = (inner: Store, o: StoreSetting): Store => {
     batch.forEach(({ lease, fate }, i) => {
       const whose = leased.get(lease.delivery)
       if (results[i] === 'ok' && fate.to === 'failed' && whose !== undefined) ledger.failed.push(whose)
+      const excuse = results[i] === 'ok' ? lapsed.get(nameOf(lease)) : undefined
+      if (excuse !== undefined) ledger.excuses.splice(ledger.excuses.indexOf(excuse), 1)
     })
     return results
+  }
+  /** Leases of which their owner heard here that they are lost, each with its excuse; it is none if the lease settles all the same. */
+  const lapsed = new Map<string, Excuse>()
+  const nameOf = ({ delivery, token }: Lease): string => `${delivery} ${token}`
+  /** Whoever learns that a lease has lapsed settles it no more: its attempt, if it came to an end, was one too many. */
+  const renew: Store['renew'] = async (leases, leaseMs) => {
+    const still = await inner.renew(leases, leaseMs)
+    for (const lease of leases) {
+      const whose = leased.get(lease.delivery)
+      if (still.some(s => s.delivery === lease.delivery) || whose === undefined) continue
+      const excuse: Excuse = { at: o.now(), host, window: 'stale', id: whose.id }
+      lapsed.set(nameOf(lease), excuse)
+      ledger.excuse(excuse)
+    }
+    return still
   }
   const draft = (d: Draft): Draft => {
     let text = ''
@@ -87,7 +104,7 @@ export const unreliableStore = (inner: Store, o: StoreSetting): Store => {
     },
     newId: () => inner.newId(),
     claim: c => write('claim', () => inner.claim(c).then(remember)),
-    renew: (leases, leaseMs) => write('renew', () => inner.renew(leases, leaseMs)),
+    renew: (leases, leaseMs) => write('renew', () => renew(leases, leaseMs)),
     settle: async batch => {
       for (const { report } of batch)
         if (report !== undefined)
@@ -120,5 +137,34 @@ export const unreliableStore = (inner: Store, o: StoreSetting): Store => {
     change: (f, c, actor, opts) => inner.change(f, c, actor, opts),
     close: () => inner.close(),
     keyValue: namespace => inner.keyValue(namespace),
+  }
+}
+
+/** A store as a node reaches it that may die: from then on it asks nothing, and hears no answer. */
+export const severable = (store: Store, life: { readonly alive: boolean }): Store => {
+  const silence = new Promise<never>(() => undefined)
+  const unlessDead = async <T>(act: () => Promise<T>): Promise<T> => {
+    if (!life.alive) return silence
+    try {
+      const answer = await act()
+      return life.alive ? answer : await silence
+    } catch (error) {
+      if (!life.alive) return silence
+      throw error
+    }
+  }
+  return {
+    ...store,
+    claim: o => unlessDead(() => store.claim(o)),
+    renew: (leases, leaseMs) => unlessDead(() => store.renew(leases, leaseMs)),
+    settle: batch => unlessDead(() => store.settle(batch)),
+    release: (leases, due, why) => unlessDead(() => store.release(leases, due, why)),
+    pause: (site, until, why) => unlessDead(() => store.pause(site, until, why)),
+    disown: which => unlessDead(() => store.disown(which)),
+    nextDue: () => unlessDead(() => store.nextDue()),
+    onWake: call =>
+      store.onWake(() => {
+        if (life.alive) call()
+      }),
   }
 }
