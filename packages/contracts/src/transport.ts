@@ -31,6 +31,8 @@ export interface Job {
   /** Attempts before this one. */
   readonly tries?: number
   readonly tags?: readonly string[]
+  /** Smaller goes first (MT-PRIORITY, RFC 6710, with its sign turned). */
+  readonly priority?: number
   /** What the `egress` hook asked of the connection. */
   readonly egress?: { readonly source?: string; readonly messagesPerConnection?: number }
   /** Whether the leases still hold; asked before MAIL and before the final dot. */

@@ -38,6 +38,7 @@ export const shipmentOf = (
     arrived: first.arrived,
     tries: first.attempts,
     tags: first.tags,
+    priority: first.priority,
     ...(site.egress === undefined ? undefined : { egress: site.egress }),
     stillOurs: () => !parcel.lost && clock.monotonic() < parcel.until,
   }

@@ -250,6 +250,11 @@ describe('TLS', () => {
       expect(await nowhere.transport.deliver(jobTo(mx('them.example')), signal)).toEqual([lacking])
     },
   )
+  it('tells the next hop of the haste that the queue was asked for (RFC 6710)', async () => {
+    const { transport, sent } = setup(() => relayed)
+    for (const priority of [-3, 2, 0]) await transport.deliver({ ...jobTo(mx('them.example')), priority }, signal)
+    expect(sent.map(({ mail }) => mail.priority)).toEqual([3, -2, undefined])
+  })
   it('row 25: REQUIRETLS verifies, never goes in clear, and needs hosts that the DNS vouches for (RFC 8689 §4.2.1)', async () => {
     const { transport, sent } = setup(() => handshake)
     const envelope = { requireTls: true }

@@ -147,7 +147,7 @@ class Delivery {
   }
 
   #mailFor(chunk: readonly number[]): Mail {
-    const { id, envelope, recipients, returnPath, body, stillOurs } = this.#job
+    const { id, envelope, recipients, returnPath, body, priority = 0, stillOurs } = this.#job
     // What the author asked for ended with the list (RFC 3461 §5.2.7.1).
     const fromList = recipients.every(recipient => recipient.returnPath !== undefined)
     const { envid, ret }: Pick<Mail, 'envid' | 'ret'> = fromList ? {} : envelope
@@ -163,6 +163,8 @@ class Delivery {
       eightBit: envelope.body,
       requireTls: envelope.requireTls,
       stillOurs,
+      // The queue's smaller is the wire's greater.
+      ...(priority === 0 ? undefined : { priority: -priority }),
       ...(envid === undefined ? undefined : { envid }),
       ...(ret === undefined ? undefined : { ret }),
     }

@@ -39,6 +39,8 @@ const mailLine = (mail: Mail, path: string, features: Features, utf8: boolean): 
   text += bodyParameter(mail.eightBit, features)
   if (utf8) text += ' SMTPUTF8'
   if (mail.requireTls) text += ' REQUIRETLS'
+  // RFC 6710 §4.3
+  if (features.priority && mail.priority !== undefined) text += ` MT-PRIORITY=${mail.priority}`
   if (features.dsn) {
     if (mail.ret !== undefined) text += ` RET=${mail.ret.toUpperCase()}`
     if (mail.envid !== undefined) text += ` ENVID=${xtextEncode(octetsOfText(mail.envid))}`

@@ -9,6 +9,7 @@ export interface Features {
   readonly dsn: boolean
   readonly startTls: boolean
   readonly requireTls: boolean
+  readonly priority: boolean
   /** BDAT for content that DATA cannot carry (RFC 3030). */
   readonly binary: boolean
   /** SASL mechanisms in capitals. */
@@ -38,6 +39,7 @@ export const featuresOf = (keywords: ReadonlyMap<string, readonly string[]>): Fe
   dsn: keywords.has('DSN'),
   startTls: keywords.has('STARTTLS'),
   requireTls: keywords.has('REQUIRETLS'),
+  priority: keywords.has('MT-PRIORITY'),
   binary: keywords.has('CHUNKING') && keywords.has('BINARYMIME'),
   auth: (keywords.get('AUTH') ?? []).map(name => name.toUpperCase()),
   maxMessages: limitNamed(keywords.get('LIMITS'), 'MAILMAX'),

@@ -23,6 +23,8 @@ export interface Mail {
   readonly envid?: string
   readonly ret?: 'full' | 'hdrs'
   readonly requireTls: boolean
+  /** From -9 to 9, greater goes first (RFC 6710 §4); 0 when absent. */
+  readonly priority?: number
   /** Asked before MAIL and before the final dot; when no, nothing is sent and the connection is broken off. */
   readonly stillOurs?: () => boolean
 }

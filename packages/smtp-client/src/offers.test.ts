@@ -55,6 +55,12 @@ describe('a parameter is sent only when it is offered', () => {
     expect((await said([], message))[0]).toBe('MAIL FROM:<alice@example.com>')
     expect((await said(everything, mail(), false))[0]).toBe('MAIL FROM:<alice@example.com>')
   })
+  test('MT-PRIORITY, where the message has one', async () => {
+    const offered = [...everything, 'MT-PRIORITY MIXER']
+    expect((await said(offered, mail({ priority: -3 }), false))[0]).toBe('MAIL FROM:<alice@example.com> MT-PRIORITY=-3')
+    expect((await said(offered, mail(), false))[0]).toBe('MAIL FROM:<alice@example.com>')
+    expect((await said(everything, mail({ priority: -3 }), false))[0]).toBe('MAIL FROM:<alice@example.com>')
+  })
   test('SMTPUTF8, and then addresses go out as UTF-8', async () => {
     const message = mail({ smtputf8: true, to: ['用户@例子.example'] })
     const lines = await said(everything, message, false)
