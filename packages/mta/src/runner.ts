@@ -1,33 +1,24 @@
-import type { Clock, Journal, Outcome, Queue, Random, SiteKey } from '@posthorn/contracts'
-import type { Chain } from '@posthorn/plugin'
+import type { Outcome, SiteKey } from '@posthorn/contracts'
 import type { Allowance } from './allowance.ts'
 import type { Attempts, Ending } from './attempt.ts'
 import { Burial } from './burial.ts'
-import type { Concluder } from './concluder.ts'
+import type { BurialOptions } from './burial.ts'
 import { signOf } from './health.ts'
 import type { Idle } from './idle.ts'
 import type { Lane } from './lane.ts'
-import type { Settings } from './options.ts'
 import type { Parcel } from './parcel.ts'
 import type { Settler } from './settler.ts'
+import { Shaper } from './shaper.ts'
+import type { ShaperOptions } from './shaper.ts'
 import type { Site } from './site.ts'
-import type { Reach, Sites } from './sites.ts'
 import type { Stock } from './stock.ts'
+import { Throttle } from './throttle.ts'
 
-export interface RunnerOptions {
-  readonly queue: Pick<Queue, 'pause'>
-  readonly clock: Clock
-  readonly random: Random
-  readonly journal: Journal
-  readonly chain: Chain
-  readonly settings: Settings
-  readonly sites: Sites
+export interface RunnerOptions extends BurialOptions, ShaperOptions {
   readonly stock: Stock
   readonly settler: Settler
   readonly attempts: Attempts
-  readonly concluder: Concluder
   readonly idle: Idle
-  readonly reach?: (domain: string, signal: AbortSignal) => Promise<Reach>
   /** Called when a site has little left to do, or something has left: more may be claimed. */
   readonly roomMade: (where: 'site' | 'stock') => void
 }
@@ -46,18 +37,13 @@ interface Run {
   readonly life: number
 }
 
-/** How long it holds where a site leads and what `egress` said of it, in ms. */
-const shapeLifetime = 60_000
-/** Mail that a rate lets go within this time waits here, in ms; the rest waits in the queue, at most so long before it asks again. */
-const rateHorizon = 60_000
-const longestRation = 3_600_000
-
 /** Starts attempts as lanes and pools have room for them, one site after the other, and learns from how they end. */
 export class Runner {
   readonly #o: RunnerOptions
   readonly #runs = new Set<Run>()
   readonly #burial: Burial
-  readonly #asksEgress: boolean
+  readonly #shaper: Shaper
+  readonly #throttle: Throttle
   readonly #stopped = new AbortController()
   #scheduled = false
   readonly #crowded = new Set<SiteKey>()
@@ -65,7 +51,9 @@ export class Runner {
   constructor(o: RunnerOptions) {
     this.#o = o
     this.#burial = new Burial(o)
-    this.#asksEgress = o.chain.has('egress')
+    const ready = (site: Site): void => this.ready(site)
+    this.#shaper = new Shaper(o, this.#burial, ready)
+    this.#throttle = new Throttle({ clock: o.clock, burial: this.#burial, ready })
   }
 
   get running(): number {
@@ -157,7 +145,7 @@ export class Runner {
     const { clock } = this.#o
     const now = clock.monotonic()
     if (now >= site.shapedUntil) {
-      void this.#o.idle.during(this.#shape(site))
+      void this.#o.idle.during(this.#shaper.shape(site, this.#stopped.signal))
       return false
     }
     const { lane } = site
@@ -167,7 +155,7 @@ export class Runner {
       return false
     }
     const { allowance } = lane
-    if (allowance !== undefined && !this.#isAllowed(site, allowance, now)) return false
+    if (allowance !== undefined && !this.#throttle.allows(site, allowance, now)) return false
     const parcels = this.#takeParcels(site)
     allowance?.spend(parcels.length, now)
     void this.#run({
@@ -230,7 +218,7 @@ export class Runner {
     lane.running--
     if (allowance !== undefined) {
       allowance.running--
-      this.#wakeWaiting(allowance)
+      this.#throttle.wake(allowance)
     }
     site.pool.running--
     if (lane.blocked.size > 0) {
@@ -285,64 +273,5 @@ export class Runner {
     this.#leave(run)
     concluder.conclude(endings, { at: run.at, now: clock.wall(), ms: clock.monotonic() - run.began }, false)
     idle.end()
-  }
-
-  /** Whether the operator's limits let one more begin now; if not, the site is woken when they may. */
-  #isAllowed(site: Site, allowance: Allowance, now: number): boolean {
-    const wait = allowance.nextAt - now
-    if (allowance.hasRoom && wait <= 0) return true
-    allowance.waiting.add(site)
-    if (wait <= 0) return false
-    this.#wakeAfter(allowance, wait)
-    const soon = Math.max(1, Math.floor(rateHorizon / allowance.interval / allowance.waiting.size))
-    if (site.waitingClaims > soon) {
-      const turn = wait + soon * allowance.interval * allowance.waiting.size
-      this.#burial.ration(site, soon, this.#o.clock.wall() + Math.min(turn, longestRation), allowance.why)
-    }
-    return false
-  }
-
-  /** One timer for all that wait for a rate. */
-  #wakeAfter(allowance: Allowance, ms: number): void {
-    allowance.cancelTimer ??= this.#o.clock.after(ms, () => {
-      allowance.cancelTimer = undefined
-      this.#wakeWaiting(allowance)
-    })
-  }
-
-  /** Those that waited longest for the limits may ask again: as many as there is room for, and of a rate one at a time. */
-  #wakeWaiting(allowance: Allowance): void {
-    const wait = allowance.nextAt - this.#o.clock.monotonic()
-    if (wait > 0) return allowance.waiting.size > 0 ? this.#wakeAfter(allowance, wait) : undefined
-    let room = allowance.interval > 0 ? 1 : allowance.room
-    for (const site of allowance.waiting) {
-      if (room-- <= 0) break
-      allowance.waiting.delete(site)
-      this.ready(site)
-    }
-    // Whether that one begins or not, the others have their turn.
-    if (allowance.interval > 0 && allowance.waiting.size > 0) this.#wakeAfter(allowance, allowance.interval)
-  }
-
-  /** Find out where a site leads and what limits it. */
-  async #shape(site: Site): Promise<void> {
-    const { chain, clock, sites, journal, settings } = this.#o
-    const { signal } = this.#stopped
-    site.busy = true
-    try {
-      const reach = site.route?.via === 'mx' ? await this.#o.reach?.(site.route.domain, signal) : undefined
-      const egress = this.#asksEgress
-        ? await chain.claim('egress', { site: site.key, mx: reach?.mx ?? [] }, { signal })
-        : undefined
-      if (egress !== undefined && 'failed' in egress) throw new Error(`plugin ${egress.plugin} failed in egress`)
-      sites.shape(site, { reach, egress }, clock.monotonic() + shapeLifetime)
-    } catch (error) {
-      // How much it bears and from where is not known: nothing is sent rather than too much.
-      const why = error instanceof Error ? error.message : String(error)
-      journal.event('error', { where: 'egress', site: site.key, cause: why }, 'error')
-      this.#burial.release(site, clock.wall() + settings.life.retry.firstMs, why)
-    }
-    site.busy = false
-    this.ready(site)
   }
 }
