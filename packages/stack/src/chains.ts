@@ -6,7 +6,8 @@ import { loopGuard, relayGuard, remoteDomains } from '@posthorn/mta'
 import { keepVerdict } from '@posthorn/smtp-listener'
 import { lmtpBackend } from './local-delivery.ts'
 import { once } from './once.ts'
-import type { Config, ServiceName } from './schema.ts'
+import type { ServiceName } from './schema/listeners.ts'
+import type { Config } from './schema.ts'
 
 /** The chain of each listening service, and that of everything which has left its session behind. */
 export interface Chains {

@@ -1,204 +1,31 @@
-import { isIP } from 'node:net'
 import { z } from 'zod'
-import { parseDomain, parseMailbox } from '@posthorn/address'
-import type { Plugin } from '@posthorn/plugin'
-import { duration, rate, size } from './units.ts'
-
-const written = z.union([z.string(), z.number()])
-const milliseconds = (text: string | number, at: z.RefinementCtx): number =>
-  duration(text) ?? fail(at, `${JSON.stringify(text)} is not a duration such as "30s", "5m", "4h" or "5d"`)
-const time = (fallback: string) => written.default(fallback).transform(milliseconds)
-/** None, one or several. */
-const times = (fallback: string) =>
-  z
-    .union([z.literal(false), written, z.array(written).max(10)])
-    .default(fallback)
-    .transform((texts, at) => (texts === false ? [] : [texts].flat().map(text => milliseconds(text, at))))
-const patience = (fallback: string) => time(fallback).refine(ms => ms >= 1_000, 'is shorter than "1s"')
-const octets = (fallback: string) =>
-  z
-    .union([z.string(), z.number()])
-    .default(fallback)
-    .transform(
-      (text, at) => size(text) ?? fail(at, `${JSON.stringify(text)} is not a size such as "512K", "50M" or "2G"`),
-    )
-const fail = (at: z.RefinementCtx, message: string): never => {
-  at.addIssue({ code: 'custom', message })
-  return z.NEVER
-}
-
-const domain = z.string().transform((text, at) => {
-  const parsed = parseDomain(text)
-  return parsed === undefined || parsed.startsWith('[')
-    ? fail(at, `${JSON.stringify(text)} is not a domain name`)
-    : parsed
-})
-const mailboxName = z
-  .string()
-  .refine(text => parseMailbox(text.includes('@') ? text : `${text}@x`, { smtputf8: true }) !== undefined, {
-    error: 'is not an address such as "ann@example.org", nor a local part such as "ann"',
-  })
-
-const networks = z
-  .array(z.union([z.cidrv4(), z.cidrv6()], { error: 'is not a network such as "192.0.2.0/24"' }))
-  .default([])
-const serverName = z.string().regex(/^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i, {
-  error: 'is not a host name such as "mx.example.org", nor a wildcard such as "*.example.org"',
-})
-const pairFiles = z.strictObject({
-  cert: z.string(),
-  key: z.string(),
-  /** The server names for which it is shown; those that it bears when absent. */
-  names: z.array(serverName).min(1).optional(),
-})
-const userName = z.string().regex(/^[^\s/]+$/)
-const port = z.int().min(0).max(65535)
-const listener = z.union([
-  z.literal(false),
-  z.strictObject({ host: z.string().default('0.0.0.0'), port }),
-  z.strictObject({ path: z.string() }),
-])
-
-const secret = z.union([
-  z.strictObject({ file: z.string() }),
-  z.strictObject({ env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not the name of an environment variable') }),
-])
-
-const isSafeUrl = (text: string): boolean => {
-  const url = URL.parse(text)
-  return (
-    url?.protocol === 'https:' || (url?.protocol === 'http:' && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname))
-  )
-}
-const auth = z.union([
-  z.literal('password'),
-  z.strictObject({
-    /** Tokens instead of a password, for OAUTHBEARER and XOAUTH2. */
-    oauth2: z.strictObject({
-      tokenUrl: z.string().refine(isSafeUrl, { error: 'is not an https URL' }),
-      clientId: z.string().min(1),
-      clientSecret: secret.optional(),
-      refreshToken: secret,
-      scope: z.string().optional(),
-    }),
-  }),
-])
-
-const databaseUrl = z.string().refine(
-  text => {
-    const url = URL.parse(text)
-    return url !== null && /^postgres(ql)?:$/.test(url.protocol) && url.password === ''
-  },
-  {
-    error:
-      'is not a URL such as "postgres://posthorn@db.example.org/mail"; one with a password goes into { file } or { env }',
-  },
-)
-const postgres = z.strictObject({
-  /** From a file or the environment when there is a password in it. */
-  url: z.union([secret, databaseUrl]),
-  /** The other nodes go on with the mail of one that has not been heard of for so long. */
-  takeover: time('75s').refine(ms => ms >= 5_000, 'is shorter than "5s"'),
-  /** At most so many at a time, of this node. */
-  connections: z.int().min(2).max(500).default(10),
-})
-
-const tlsLevel = z.enum(['never', 'may', 'encrypt', 'verify'])
-
-const nextHop = z.strictObject({
-  host: z.string().min(1),
-  port: port.default(25),
-  tls: tlsLevel.optional(),
-  /** PEM file of the authorities to trust instead of the system's. */
-  ca: z.string().optional(),
-  implicitTls: z.boolean().optional(),
-  user: z.string().optional(),
-  /** From a file or the environment, so that the configuration can be shown to others. */
-  password: secret.optional(),
-  auth: auth.optional(),
-})
-
-/** Whose mail a limit is for: a site, a domain or an exchanger, all below one, or all the rest. */
-const isReceiver = (text: string): boolean => {
-  if (text === '*' || /^(mx|smtp|lmtp|local|trap|[a-z][a-z0-9-]*):\S+$/i.test(text)) return true
-  return isIP(text) !== 0 || parseDomain(text.startsWith('*.') ? text.slice(2) : text) !== undefined
-}
-const siteLimit = z
-  .strictObject({
-    /** At once. */
-    connections: z.int().min(1).max(1000).optional(),
-    /** Messages in a time, evenly spread. */
-    rate: z
-      .string()
-      .transform(
-        (text, at) =>
-          rate(text) ?? fail(at, `${JSON.stringify(text)} is not a rate such as "5/s", "100/min" or "2000/h"`),
-      )
-      .optional(),
-    /** Of one transaction. */
-    recipients: z.int().min(1).max(1000).optional(),
-    /** Messages after which a connection is ended. */
-    perConnection: z.int().min(1).optional(),
-  })
-  .refine(limit => Object.values(limit).some(value => value !== undefined), {
-    error: 'limits nothing: give it connections, rate, recipients or perConnection',
-  })
-
-/** Of another domain, or of all below one. */
-const destination = z.string().transform((text, at) => {
-  const below = text.startsWith('*.')
-  const parsed = parseDomain(below ? text.slice(2) : text)
-  return parsed === undefined || parsed.startsWith('[')
-    ? fail(at, `${JSON.stringify(text)} is neither a domain name nor a pattern such as "*.example.org"`)
-    : `${below ? '*.' : ''}${parsed}`
-})
-
-const proxyPlace = { host: z.string().min(1), port: port.min(1) }
-const egress = z.strictObject({
-  /** Addresses of this machine to send from; the system chooses when absent. */
-  source: z.strictObject({ ipv4: z.ipv4().optional(), ipv6: z.ipv6().optional() }).prefault({}),
-  /** Through which all mail for other people's servers goes. */
-  proxy: z
-    .union([
-      z.strictObject({
-        socks5: z.strictObject({ ...proxyPlace, user: z.string().min(1).optional(), password: secret.optional() }),
-      }),
-      z.strictObject({ haproxy: z.strictObject(proxyPlace) }),
-    ])
-    .optional(),
-})
-
-const isPlugin = (x: unknown): x is Plugin =>
-  typeof x === 'object' && x !== null && 'name' in x && 'setup' in x && typeof x.setup === 'function'
-const plugin = z.custom<Plugin>(isPlugin, {
-  error: 'is not a plugin: call its factory, as in greylist({ delay: "5m" })',
-})
-/** The listening services of a stack. */
-export const serviceNames = ['mx', 'submission', 'submissions', 'lmtp'] as const
-const pluginEntry = z.union([
-  plugin,
-  z.strictObject({
-    use: plugin,
-    /** The services that ask it; all when absent. Hooks of queue and delivery are asked for every message. */
-    on: z.array(z.enum(serviceNames)).optional(),
-    /** Go on when it fails, instead of deferring the transaction. */
-    onError: z.literal('pass').optional(),
-  }),
-])
+import { certificates } from './schema/certificates.ts'
+import { egress } from './schema/egress.ts'
+import { listeners } from './schema/listeners.ts'
+import { nextHop, tlsLevel } from './schema/next-hop.ts'
+import { pluginEntry } from './schema/plugin-entry.ts'
+import { postgres } from './schema/postgres.ts'
+import { sites } from './schema/sites.ts'
+import {
+  destination,
+  domain,
+  mailboxName,
+  networks,
+  octets,
+  patience,
+  port,
+  secret,
+  time,
+  times,
+  userName,
+} from './schema/value.ts'
 
 /** The configuration as it is checked; `z.input` of it is what `defineConfig` takes. Unknown keys are errors. */
 export const schema = z.strictObject({
   hostname: domain,
   /** Directory of everything that must survive: queue, Maildirs, users, keys. */
   state: z.string().default('./var'),
-  listeners: z
-    .strictObject({
-      mx: listener.default({ host: '0.0.0.0', port: 25 }),
-      submission: listener.default({ host: '0.0.0.0', port: 587 }),
-      submissions: listener.default({ host: '0.0.0.0', port: 465 }),
-      lmtp: listener.default(false),
-    })
-    .prefault({}),
+  listeners,
   /** Where the queue is: below the state directory, or in a PostgreSQL database that several nodes share. */
   queue: z.union([z.literal('embedded'), z.strictObject({ postgres })]).default('embedded'),
   /** Processes that take mail in and deliver it, besides the one that then owns the queue; 1 is a single process for everything. */
@@ -271,7 +98,7 @@ export const schema = z.strictObject({
     )
     .default({}),
   /** Certificates and their keys in PEM files, reloaded when they change; self-signed when absent. */
-  tls: z.union([pairFiles.transform(one => [one] as const), z.tuple([pairFiles], pairFiles)]).optional(),
+  tls: certificates.optional(),
   resolver: z
     .strictObject({
       /** Addresses, with a port if need be; the system's when absent. */
@@ -354,15 +181,7 @@ export const schema = z.strictObject({
   /** Deliveries at a time, to one site and in all. */
   concurrency: z.strictObject({ perSite: z.int().min(1).default(20), total: z.int().min(1).default(200) }).prefault({}),
   /** What is allowed towards some receivers, by site, domain or mail exchanger. */
-  sites: z
-    .record(
-      z.string().refine(isReceiver, {
-        error:
-          'is not a site such as "mx:example.org", a domain or exchanger such as "example.org", "*.example.org" or "*"',
-      }),
-      siteLimit,
-    )
-    .default({}),
+  sites,
   plugins: z.array(pluginEntry).default([]),
   log: z
     .strictObject({
@@ -376,6 +195,3 @@ export const schema = z.strictObject({
 export type ConfigInput = z.input<typeof schema>
 /** The configuration with defaults filled in, durations in ms and sizes in octets. */
 export type Config = z.output<typeof schema>
-export type ServiceName = (typeof serviceNames)[number]
-/** A server that takes what we do not deliver ourselves. */
-export type NextHop = z.output<typeof nextHop>

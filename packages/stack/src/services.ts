@@ -2,7 +2,8 @@ import type { Authenticator, Certificates, Intake } from '@posthorn/contracts'
 import type { QueueRuns, Service } from '@posthorn/smtp-listener'
 import type { Chains } from './chains.ts'
 import { limitsOf } from './limits.ts'
-import type { Config, ServiceName } from './schema.ts'
+import type { ServiceName } from './schema/listeners.ts'
+import type { Config } from './schema.ts'
 
 /** What answers on each listening service. */
 export const servicesOf = (

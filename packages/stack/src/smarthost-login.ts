@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import type { Clock } from '@posthorn/contracts'
 import type { Credentials } from '@posthorn/smtp-client'
 import { ConfigError } from './config.ts'
-import type { NextHop } from './schema.ts'
+import type { NextHop } from './schema/next-hop.ts'
 import { readSecret } from './secret.ts'
 import { createTokenSource, type OAuth2 } from './token-source.ts'
 
