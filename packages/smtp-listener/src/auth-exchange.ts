@@ -21,6 +21,7 @@ import type {
 import type { Reject, Reply } from '@posthorn/reply'
 import type { Command } from '@posthorn/smtp'
 import { andThen } from './awaitable.ts'
+import { refuseLine } from './faulty-line.ts'
 import { mechanismsNow } from './keywords.ts'
 import { mechanismOf } from './sasl/mechanisms.ts'
 import { base64, decodeBase64 } from './sasl/text.ts'
@@ -105,7 +106,7 @@ class AuthExchange implements Stage, SaslContext {
     this.#session.trace('C: ***')
     if ('fault' in line) {
       if (line.fault === 'too-long') return this.#refused(authenticationLineTooLong)
-      return andThen(this.#session.faultyLine(line.fault), said => this.#session.concluded(said))
+      return andThen(refuseLine(this.#session, line.fault), said => this.#session.concluded(said))
     }
     const step = this.#step
     if (line.text === '*' || step === undefined || !('challenge' in step)) return this.#refused(authenticationCancelled)

@@ -13,6 +13,14 @@ export interface Introduction {
   readonly protocol?: 'SMTP' | 'ESMTP'
 }
 
+/** Whom a session is about, once XCLIENT has said so. */
+export interface NewClient {
+  readonly ip: string
+  readonly port: number
+  readonly user: string | undefined
+  readonly introduction: Introduction
+}
+
 /** In no network that an operator trusts. */
 const nowhere = '0.0.0.0'
 

@@ -5,7 +5,7 @@ import { Desk } from './desk.ts'
 import { Engine } from './engine.ts'
 import { networks } from './networks.ts'
 import { Session } from './session.ts'
-import type { Host } from './session.ts'
+import type { Host } from './host.ts'
 import type { Proxies } from './engine.ts'
 import type { ListenAt, Listener, ListenerDependencies, Service } from './service.ts'
 

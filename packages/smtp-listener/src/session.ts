@@ -1,61 +1,29 @@
-import {
-  authenticationLineTooLong,
-  banner,
-  earlyTalker,
-  encodeReply,
-  idleTimeout,
-  lineTooLong,
-  localError,
-  malformedLine,
-  pipelinedStartTls,
-  readyForTls,
-  sessionTooLong,
-  tooManyErrors,
-  wrongProtocol,
-} from '@posthorn/reply'
-import { isStop, stopReply } from '@posthorn/plugin'
-import { parseCommand } from '@posthorn/smtp'
+import { encodeReply, idleTimeout, localError, sessionTooLong } from '@posthorn/reply'
+import { stopReply } from '@posthorn/plugin'
 import type { Awaitable, Endpoint, EventName, Forwarded, Json, Level, Verdict, Wire } from '@posthorn/contracts'
 import type { Stop } from '@posthorn/plugin'
 import type { Reply } from '@posthorn/reply'
-import { andThen } from './awaitable.ts'
 import { Budget } from './budget.ts'
+import { obey } from './command.ts'
 import { ConnectionContext, HelloContext } from './context.ts'
 import { mayExpand } from './directory.ts'
-import { refusalAtConnect } from './refusal-at-connect.ts'
+import { refuseLine } from './faulty-line.ts'
+import { handshake, startTls } from './handshake.ts'
+import { welcome, welcomeAnother } from './opening.ts'
 import { newSessionId } from './session-id.ts'
-import { tracedCommand } from './trace.ts'
+import { brief, messageOf } from './trace.ts'
 import { Turns } from './turns.ts'
-import { perform, verbs } from './verbs.ts'
 import type { Desk } from './desk.ts'
 import type { Envelope } from './envelope.ts'
-import type { Introduction } from './introduction.ts'
-import type { Input, LineFault } from './input.ts'
+import type { Host } from './host.ts'
+import type { Introduction, NewClient } from './introduction.ts'
+import type { Input } from './input.ts'
 import type { Standing } from './keywords.ts'
 import type { Said, Stage } from './stage.ts'
 import type { Speaker } from './turns.ts'
 
-/** Whom a session is about, once XCLIENT has said so. */
-interface NewClient {
-  readonly ip: string
-  readonly port: number
-  readonly user: string | undefined
-  readonly introduction: Introduction
-}
 type Fields = { readonly [k: string]: Json | undefined }
 const noKeywords: ReadonlySet<string> = new Set()
-
-/** A browser, or somebody who makes one speak to us; or another protocol at the wrong door. No verb of SMTP begins so. */
-const otherProtocol =
-  /^(?:(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE|PRI) |HOST:|SSH-|[A-Z]{1,16} (?:sips?|rtsps?):)/i
-
-/** Who has the session. */
-export interface Host {
-  /** It is another client's now; the answer says that this one has too many. */
-  moved(from: string, to: string): Reply | undefined
-  /** Called once, when the wire has closed. */
-  left(session: Session): void
-}
 
 /** One client's session: what has been said so far, and what each line changes. */
 export class Session implements Speaker {
@@ -146,7 +114,7 @@ export class Session implements Speaker {
   start(): void {
     if (this.desk.service.implicitTls !== true || this.secure) return this.#turns.open(this.#welcome())
     this.#turns.open(
-      this.#handshake().then(secured => {
+      handshake(this, this.#wire, this.#turns.link).then(secured => {
         if (secured) return this.#welcome()
         // Nobody was reading yet, so nobody is told by the wire.
         this.#turns.gone(undefined)
@@ -157,26 +125,11 @@ export class Session implements Speaker {
   #welcome(): Awaitable<Said> {
     const { link } = this.#turns
     this.#wire.read(link)
-    return andThen(this.#unwanted(), refusal => {
-      this.event('session.opened', { early: link.input.waiting, tls: this.hello.tls?.version }, 'debug')
-      if (refusal !== undefined) return this.#turnAway(refusal)
-      return andThen(this.#isEarly(), early => (early ? this.#turnAway(earlyTalker) : this.#banner))
-    })
+    return welcome(this, link.input)
   }
-  get #banner(): Said {
-    const { hostname, protocol } = this.desk.service
-    return banner(hostname, protocol === 'lmtp' ? 'LMTP' : 'ESMTP')
-  }
-  /** What plugins have against this client. */
-  #unwanted(): Awaitable<Reply | undefined> {
-    const { chain } = this.desk.service
-    return andThen(chain.decide('connect', { ip: this.connection.ip }, this.connection), answer =>
-      isStop(answer) ? refusalAtConnect(stopReply(answer)) : undefined,
-    )
-  }
-  #turnAway(reply: Reply): Said {
-    this.event('session.refused', { reply: brief(reply) })
-    return this.hangUp(reply)
+  /** STARTTLS. */
+  startTls(): Awaitable<Said> {
+    return startTls(this, this.#wire, this.#turns.link)
   }
   /** XCLIENT: from here on it is the session of somebody else, who is asked about like anybody, and greeted. */
   become(client: NewClient, told: () => void): Awaitable<Said> {
@@ -186,16 +139,14 @@ export class Session implements Speaker {
     const facts = { service: service.name, session: this.id, ip: client.ip, port: client.port }
     this.connection = new ConnectionContext(facts)
     this.hello = new HelloContext(this.connection, this.#wire.tls)
-    this.#forget()
+    this.forget()
     this.user = client.user
     this.introduction = client.introduction
     told()
-    const tooMany = this.#host.moved(before, client.ip)
-    const refusal = tooMany ?? this.#unwanted()
-    return andThen(refusal, refused => (refused === undefined ? this.#banner : this.#turnAway(refused)))
+    return welcomeAnother(this, this.#host.moved(before, client.ip))
   }
   /** Nothing that was said counts any more. */
-  #forget(): void {
+  forget(): void {
     this.greeted = undefined
     this.offered = noKeywords
     this.user = undefined
@@ -206,44 +157,6 @@ export class Session implements Speaker {
     this.connection.end(error ?? new Error('the client has gone'))
     this.desk.service.chain.observe('closed', error === undefined ? {} : { error }, this.connection)
   }
-  /** Whether the client speaks before it is greeted (RFC 5321 §3.1), where that is waited for. */
-  #isEarly(): Awaitable<boolean> {
-    const { greetDelayMs } = this.desk.limits
-    if (greetDelayMs === 0) return false
-    return this.#wait(greetDelayMs).then(() => this.#turns.link.input.waiting)
-  }
-  /** Never rejects; over at once when the client has gone. */
-  #wait(ms: number): Promise<void> {
-    return this.desk.clock.sleep(ms, this.connection.signal).catch(() => {})
-  }
-  /** After it nothing that was said in clear counts any more (RFC 3207 §4.2). Answers whether it succeeded. */
-  async #handshake(): Promise<boolean> {
-    const { service, clock, limits } = this.desk
-    if (service.tls === undefined) throw new Error('TLS without a certificate')
-    const deadline = clock.deadline(limits.tlsMs, this.connection.signal)
-    try {
-      const facts = await this.#wire.secureServer(service.tls, deadline.signal)
-      this.hello = new HelloContext(this.connection, facts)
-    } catch (error) {
-      this.event('session.refused', { why: `TLS: ${messageOf(error)}` })
-      this.#turns.link.abort()
-      return false
-    } finally {
-      deadline.clear()
-    }
-    this.trace('X: tls')
-    this.#turns.link.input.clear()
-    this.#forget()
-    return true
-  }
-  /** STARTTLS. Octets behind it were sent in clear and would be taken for what TLS protects, so they end the session. */
-  startTls(): Awaitable<Said> {
-    const { link } = this.#turns
-    if (link.input.waiting) return this.hangUp(pipelinedStartTls)
-    link.say(encodeReply(readyForTls))
-    link.flush()
-    return this.#handshake().then(() => '')
-  }
 
   // Commands
 
@@ -252,33 +165,11 @@ export class Session implements Speaker {
     const line = input.line()
     if (line === undefined) return undefined
     this.#commandDue = undefined
-    return 'fault' in line ? this.faultyLine(line.fault) : this.#command(line.text)
+    return 'fault' in line ? refuseLine(this, line.fault) : obey(this, line.text)
   }
-  #command(text: string): Awaitable<Said> {
-    const { limits, domain, service } = this.desk
-    if (service.trace !== undefined) this.trace(tracedCommand(text))
-    if (otherProtocol.test(text)) return this.hangUp(wrongProtocol)
-    const isAuth = /^auth /i.test(text)
-    if (text.length + 2 > (isAuth ? limits.authLine : limits.commandLine))
-      return this.error(isAuth ? authenticationLineTooLong : lineTooLong)
-    const utf8 = this.envelope?.smtputf8 === true
-    const parsed = parseCommand(text, { utf8, offered: this.offered, domain })
-    if (parsed.ok) {
-      if (verbs[parsed.command.verb].endsGroup) this.#turns.endGroup()
-      return perform(this, parsed.command)
-    }
-    // What follows a chunk that cannot be counted is its payload, not commands (RFC 3030 §4.2).
-    if (parsed.verb === 'BDAT') return this.hangUp(parsed.reply)
-    if (parsed.verb === 'MAIL' || parsed.verb === 'RCPT')
-      this.rejected(parsed.verb.toLowerCase(), parsed.reply, { line: text.slice(0, 200) })
-    return this.error(parsed.reply)
-  }
-  /** Answer what is no line. */
-  faultyLine(fault: LineFault): Awaitable<Said> {
-    this.trace(`# a line that is ${fault}`)
-    if (fault === 'too-long') return this.error(lineTooLong)
-    // What follows might be the rest of a line to somebody else: nothing after it is believed.
-    return this.hangUp(fault === 'endless' ? tooManyErrors : malformedLine)
+  /** What is answered may not wait for what else the client sent. */
+  endGroup(): void {
+    this.#turns.endGroup()
   }
   /** Answer a command that was unknown, malformed or out of place. */
   error(reply: Reply): Awaitable<Said> {
@@ -292,7 +183,11 @@ export class Session implements Speaker {
     if (ms === 0) return said
     // What was answered before does not wait for it.
     this.#turns.link.flush()
-    return this.#wait(ms).then(() => said)
+    return this.wait(ms).then(() => said)
+  }
+  /** Never rejects; over at once when the client has gone. */
+  wait(ms: number): Promise<void> {
+    return this.desk.clock.sleep(ms, this.connection.signal).catch(() => {})
   }
   /** Answer with a plugin's refusal. */
   refuse(stop: Stop): Said {
@@ -402,6 +297,3 @@ export class Session implements Speaker {
     this.#host.left(this)
   }
 }
-
-const brief = (reply: Reply): string => `${reply.code} ${reply.enhanced} ${reply.lines[0] ?? ''}`
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
