@@ -3,7 +3,8 @@ import { createCache } from './cache.ts'
 import { exchange } from './exchange.ts'
 import { createFlights } from './flights.ts'
 import { createGate } from './gate.ts'
-import { askable, isIpText, reverseName } from './name.ts'
+import { isIpText } from './name.ts'
+import { questions } from './questions.ts'
 import type { Reading } from './reading.ts'
 import { readReply } from './reading.ts'
 import type { RecordType, RecordValue } from './record.ts'
@@ -203,12 +204,7 @@ export const createResolver = (o: ResolverOptions): DnsResolver => {
   }
 
   return {
-    mx: (name, signal) => resolve(askable(name), 'MX', signal),
-    a: (name, signal) => resolve(askable(name), 'A', signal),
-    aaaa: (name, signal) => resolve(askable(name), 'AAAA', signal),
-    txt: (name, signal) => resolve(askable(name), 'TXT', signal),
-    ptr: (ip, signal) => resolve(reverseName(ip), 'PTR', signal),
-    tlsa: (name, signal) => resolve(askable(name), 'TLSA', signal),
+    ...questions(resolve),
     close: () => {
       closed = true
       flights.abort(new Error('the resolver was closed'))

@@ -1,5 +1,6 @@
 import type { Answer, Resolver } from '@posthorn/contracts'
-import { askable, isIpText, reverseName } from './name.ts'
+import { isIpText } from './name.ts'
+import { questions } from './questions.ts'
 import { mostHops } from './reading.ts'
 import type { RecordType, RecordValue } from './record.ts'
 import { lookUp } from './zones.ts'
@@ -30,12 +31,5 @@ export const zoneResolver = (zones: Zones): Resolver => {
     }
     return { ok: false, why: 'servfail', secure: false }
   }
-  return {
-    mx: (name, signal) => resolve(askable(name), 'MX', signal),
-    a: (name, signal) => resolve(askable(name), 'A', signal),
-    aaaa: (name, signal) => resolve(askable(name), 'AAAA', signal),
-    txt: (name, signal) => resolve(askable(name), 'TXT', signal),
-    ptr: (ip, signal) => resolve(reverseName(ip), 'PTR', signal),
-    tlsa: (name, signal) => resolve(askable(name), 'TLSA', signal),
-  }
+  return questions(resolve)
 }
