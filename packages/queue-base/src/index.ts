@@ -1,5 +1,7 @@
 export { createIds, formatId, keyAt, parseId } from './ids.ts'
 export type { Ids } from './ids.ts'
+export { escapeLike, likePattern } from './like.ts'
+export { replyText } from './reply-text.ts'
 export { fallsTo } from './share.ts'
 export { bouncedBy, condemned, heldForSender, isCondemned, senderPrefix } from './stopped.ts'
 export { asStoreError, isStoreError, storeError } from './store-error.ts'

@@ -1,6 +1,7 @@
 import type { Filter, FilterField } from '@posthorn/contracts'
 import { readFilter } from '@posthorn/queue-filter'
 import type { Condition } from '@posthorn/queue-filter'
+import { escapeLike, likePattern } from '@posthorn/queue-base'
 import { clean } from './row.ts'
 
 /** A condition as SQL over `d` (delivery) and `m` (message), its values apart. */
@@ -43,23 +44,17 @@ export const groupColumn = (field: FilterField, now: number): string => {
   }
 }
 
-const escapeLike = (value: string): string => value.replace(/[\\%_]/g, c => `\\${c}`)
-
-/** `*` stands for any characters; without one, `~` means "contains". Nothing else is special. */
-const pattern = (value: string): string => {
-  const escaped = escapeLike(clean(value))
-  return escaped.includes('*') ? escaped.replaceAll('*', '%') : `%${escaped}%`
-}
-
 /** Writes a value's place, `$1` and on. */
 type Place = (value: string | number) => string
 
 const text = (column: string, op: '=' | '~', value: string, place: Place): string =>
-  op === '=' ? `lower(${column}) = lower(${place(clean(value))})` : `${column} ilike ${place(pattern(value))}`
+  op === '='
+    ? `lower(${column}) = lower(${place(clean(value))})`
+    : `${column} ilike ${place(likePattern(clean(value)))}`
 
 const reply = (c: Extract<Condition, { readonly field: 'reply' }>, place: Place): string => {
   if ('code' in c) return `substring(d.reply from '^[0-9]{3}')::integer ${c.op} ${place(c.code)}`
-  if (c.op === '~') return `d.reply ilike ${place(pattern(c.text))}`
+  if (c.op === '~') return `d.reply ilike ${place(likePattern(clean(c.text)))}`
   const value = clean(c.text)
   return `(d.reply = ${place(value)} or d.reply like ${place(`${escapeLike(value)} %`)})`
 }

@@ -1,5 +1,5 @@
 import type { Mailbox } from '@posthorn/address'
-import type { Attempt, Envelope, NewMessage, NewRecipient, Notify, SiteKey } from '@posthorn/contracts'
+import type { Envelope, NewMessage, NewRecipient, Notify, SiteKey } from '@posthorn/contracts'
 
 /** A row of `message`. */
 export interface MessageRow {
@@ -86,11 +86,3 @@ export const recipientOf = (row: DeliveryRow, skew: number): NewRecipient => ({
 })
 
 export const rcptOf = (row: { readonly local: string; readonly domain: string }): string => `${row.local}@${row.domain}`
-
-/** What operators filter and group by: `451 4.7.1 Try again later`, bounded. */
-export const replyText = (attempt: Attempt | undefined): string | null => {
-  const reply = attempt?.reply
-  if (reply === undefined) return null
-  const status = reply.enhanced === undefined ? '' : `${reply.enhanced} `
-  return clean(`${reply.code} ${status}${reply.lines.join(' ')}`.slice(0, 500))
-}

@@ -1,10 +1,10 @@
 import type { Lease, Settlement } from '@posthorn/contracts'
-import { isCondemned } from '@posthorn/queue-base'
+import { isCondemned, replyText } from '@posthorn/queue-base'
 import type { Wish } from '@posthorn/queue-base'
 import { applyChanges, changingColumns } from './change.ts'
 import type { Changing } from './change.ts'
 import { enqueue } from './enqueue.ts'
-import { clean, rcptOf, replyText } from './row.ts'
+import { clean, rcptOf } from './row.ts'
 import { state } from './schema.ts'
 import type { NewStored } from './stored.ts'
 import type { Time } from './time.ts'
@@ -80,13 +80,15 @@ const keep = async (work: Work, ended: readonly Ended[], time: Time): Promise<vo
     const rcpt = rcptOf(row)
     record(work, row.message, fate.to === 'retry' ? 'deferred' : fate.to, { rcpt, attempt, detail: fate.why })
     if (warned === true) record(work, row.message, 'delayed', { rcpt })
-    if (attempt !== undefined || warned === true)
+    if (attempt !== undefined || warned === true) {
+      const reply = replyText(attempt)
       tried.push({
         id: row.id,
         last: attempt === undefined ? null : JSON.stringify(attempt),
-        reply: replyText(attempt),
+        reply: reply === null ? null : clean(reply),
         warned: warned === true,
       })
+    }
     const held = fate.to === 'held'
     const to: Freed = {
       id: row.id,

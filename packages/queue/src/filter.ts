@@ -1,7 +1,7 @@
 import type { Filter, FilterField } from '@posthorn/contracts'
 import { readFilter } from '@posthorn/queue-filter'
 import type { Condition } from '@posthorn/queue-filter'
-import { keyAt, parseId } from '@posthorn/queue-base'
+import { escapeLike, keyAt, likePattern, parseId } from '@posthorn/queue-base'
 
 /** A condition as SQL over `d` (delivery) and `m` (message), its values apart. */
 export interface Where {
@@ -47,20 +47,12 @@ export const groupColumn = (field: FilterField, now: number): string => {
   }
 }
 
-const escapeLike = (value: string): string => value.replace(/[\\%_]/g, c => `\\${c}`)
-
-/** `*` stands for any characters; without one, `~` means "contains". Nothing else is special. */
-const pattern = (value: string): string => {
-  const escaped = escapeLike(value)
-  return escaped.includes('*') ? escaped.replaceAll('*', '%') : `%${escaped}%`
-}
-
 type SqlAndValues = Omit<Where, 'joins'>
 
 const text = (column: string, op: '=' | '~', value: string): SqlAndValues =>
   op === '='
     ? { sql: `lower(${column}) = lower(?)`, values: [value] }
-    : { sql: `${column} like ? escape '\\'`, values: [pattern(value)] }
+    : { sql: `${column} like ? escape '\\'`, values: [likePattern(value)] }
 
 const id = ({ op, id }: Extract<Condition, { readonly field: 'id' }>): SqlAndValues => {
   const key = parseId(id)
@@ -72,7 +64,7 @@ const id = ({ op, id }: Extract<Condition, { readonly field: 'id' }>): SqlAndVal
 
 const reply = (c: Extract<Condition, { readonly field: 'reply' }>): SqlAndValues => {
   if ('code' in c) return { sql: `cast(substr(d.reply, 1, 3) as integer) ${c.op} ?`, values: [c.code] }
-  if (c.op === '~') return { sql: `d.reply like ? escape '\\'`, values: [pattern(c.text)] }
+  if (c.op === '~') return { sql: `d.reply like ? escape '\\'`, values: [likePattern(c.text)] }
   return { sql: `(d.reply = ? or d.reply like ? escape '\\')`, values: [c.text, `${escapeLike(c.text)} %`] }
 }
 
@@ -95,7 +87,7 @@ const sqlOf = (c: Condition, now: number): SqlAndValues => {
         ? { sql: `exists(select 1 from json_each(m.tags) where lower(value) = lower(?))`, values: [c.text] }
         : {
             sql: `exists(select 1 from json_each(m.tags) where value like ? escape '\\')`,
-            values: [pattern(c.text)],
+            values: [likePattern(c.text)],
           }
     default:
       return text(textColumns[c.field], c.op, c.text)

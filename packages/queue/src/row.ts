@@ -1,5 +1,5 @@
 import type { Mailbox } from '@posthorn/address'
-import type { Attempt, Envelope, NewMessage, NewRecipient, Notify, SiteKey } from '@posthorn/contracts'
+import type { Envelope, NewMessage, NewRecipient, Notify, SiteKey } from '@posthorn/contracts'
 
 /** A row of `message`, as SQLite gives it. */
 export interface MessageRow {
@@ -90,13 +90,3 @@ export const recipientOf = (row: DeliveryRow): NewRecipient => ({
   site: row.site as SiteKey,
   due: row.due,
 })
-
-/** What operators filter and group by: `451 4.7.1 Try again later`, bounded. */
-export const replyText = (attempt: Attempt | undefined): string | null => {
-  const reply = attempt?.reply
-  if (reply === undefined) return null
-  return `${reply.code} ${reply.enhanced === undefined ? '' : `${reply.enhanced} `}${reply.lines.join(' ')}`.slice(
-    0,
-    500,
-  )
-}
