@@ -1,3 +1,4 @@
+import { waits } from '@posthorn/testkit'
 import type { Clock } from '@posthorn/contracts'
 import type { Life, World } from './world.ts'
 import { epoch } from './world.ts'
@@ -7,8 +8,6 @@ export interface SimulatedClock extends Clock {
   /** What its wall time is off by, in ms. */
   skew: number
 }
-
-const timeout = (ms: number): Error => Object.assign(new Error(`no answer within ${ms} ms`), { name: 'TimeoutError' })
 
 /** A clock of virtual time. What waits on it waits for ever once the life is over. */
 export const simulatedClock = (world: World, life: Life, skew = 0): SimulatedClock => {
@@ -20,37 +19,7 @@ export const simulatedClock = (world: World, life: Life, skew = 0): SimulatedClo
     wall: () => Math.floor(epoch + world.now + clock.skew),
     monotonic: () => world.now - born,
     after,
-    sleep: (ms, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal?.aborted === true) return reject(signal.reason as Error)
-        const onAbort = (): void => {
-          cancel()
-          reject(signal?.reason as Error)
-        }
-        const cancel = after(ms, () => {
-          signal?.removeEventListener('abort', onAbort)
-          resolve()
-        })
-        signal?.addEventListener('abort', onAbort, { once: true })
-      }),
-    deadline: (ms, parent) => {
-      const controller = new AbortController()
-      const clear = (): void => {
-        cancel()
-        parent?.removeEventListener('abort', onAbort)
-      }
-      const onAbort = (): void => {
-        clear()
-        controller.abort(parent?.reason)
-      }
-      const cancel = after(ms, () => {
-        clear()
-        controller.abort(timeout(ms))
-      })
-      if (parent?.aborted === true) onAbort()
-      else parent?.addEventListener('abort', onAbort, { once: true })
-      return { signal: controller.signal, clear }
-    },
+    ...waits(after),
   }
   return clock
 }

@@ -1,4 +1,5 @@
 import type { Clock, Random } from '@posthorn/contracts'
+import { waits } from './waits.ts'
 
 /** A clock that stands still until a test moves it. */
 export interface ManualClock extends Clock {
@@ -24,8 +25,6 @@ const turns = 64
 const settlePromises = async (): Promise<void> => {
   for (let i = 0; i < turns; i++) await Promise.resolve()
 }
-
-const timeout = (ms: number): Error => Object.assign(new Error(`deadline of ${ms} ms`), { name: 'TimeoutError' })
 
 /**
  * A clock for tests. It starts at `wall` (2026-01-01 when absent). `settle` lets code that waits for real I/O go on between
@@ -75,38 +74,8 @@ export const manualClock = (o: { readonly wall?: number; readonly settle?: () =>
   return {
     wall: () => offset + now,
     monotonic: () => now,
-    sleep: (ms, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal?.aborted === true) return reject(signal.reason)
-        const onAbort = (): void => {
-          cancel()
-          reject(signal?.reason)
-        }
-        const cancel = after(ms, () => {
-          signal?.removeEventListener('abort', onAbort)
-          resolve()
-        })
-        signal?.addEventListener('abort', onAbort, { once: true })
-      }),
     after,
-    deadline: (ms, parent) => {
-      const controller = new AbortController()
-      const onAbort = (): void => {
-        clear()
-        controller.abort(parent?.reason)
-      }
-      const clear = (): void => {
-        cancel()
-        parent?.removeEventListener('abort', onAbort)
-      }
-      const cancel = after(ms, () => {
-        clear()
-        controller.abort(timeout(ms))
-      })
-      if (parent?.aborted === true) onAbort()
-      else parent?.addEventListener('abort', onAbort, { once: true })
-      return { signal: controller.signal, clear }
-    },
+    ...waits(after),
     advance: ms => moveTo(now + ms),
     advanceToNext: async () => {
       await settle()

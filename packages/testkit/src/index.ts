@@ -1,5 +1,6 @@
 export { manualClock, seededRandom } from './clock.ts'
 export type { ManualClock } from './clock.ts'
+export { waits } from './waits.ts'
 export { byteByByte, parseTranscript, playTranscript, whole } from './transcript.ts'
 export type { Cut, Subject, Transcript, TranscriptStep } from './transcript.ts'
 export { scriptedNetwork } from './scripted-peer.ts'
