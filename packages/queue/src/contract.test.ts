@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Journal } from '@posthorn/contracts'
 import { keyValueContract, manualClock, queueContract, queueOutageCases, seededRandom } from '@posthorn/testkit'
 import type { ManualClock } from '@posthorn/testkit'
@@ -82,5 +84,20 @@ describe('the queue contract in outages, memory', () => {
       disk.away = away
     }
     await expect(run({ queue, away: () => set(true), back: () => set(false) })).resolves.toBeUndefined()
+  })
+})
+
+describe.each(['statement', 'commit'])('the queue contract in outages, sqlite whose disk fails at every %s', failsAt => {
+  test.each(queueOutageCases)('row 47: $name', ({ name }) => {
+    const directory = mkdtempSync(join(tmpdir(), 'queue-'))
+    cleaners.push(async () => rmSync(directory, { recursive: true }))
+    const [disk, outage] = ['failing-disk', 'outage'].map(part =>
+      fileURLToPath(new URL(`../test/${part}.ts`, import.meta.url)),
+    ) as [string, string]
+    // Of its own process, since only the threads of a process that was begun so have such a disk.
+    const args = ['--import', disk, '-C', '@posthorn/source', outage, join(directory, 'state'), name]
+    const env = { ...process.env, DISK_AWAY: join(directory, 'away'), DISK_FAILS_AT: failsAt }
+    const { status, stderr } = spawnSync(process.execPath, args, { env, encoding: 'utf8', timeout: 18_000 })
+    expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
   })
 })
