@@ -87,17 +87,19 @@ describe('the queue contract in outages, memory', () => {
   })
 })
 
-describe.each(['statement', 'commit'])('the queue contract in outages, sqlite whose disk fails at every %s', failsAt => {
-  test.each(queueOutageCases)('row 47: $name', ({ name }) => {
-    const directory = mkdtempSync(join(tmpdir(), 'queue-'))
-    cleaners.push(async () => rmSync(directory, { recursive: true }))
-    const [disk, outage] = ['failing-disk', 'outage'].map(part =>
-      fileURLToPath(new URL(`../test/${part}.ts`, import.meta.url)),
-    ) as [string, string]
+describe.each(['statement', 'commit'])(
+  'the queue contract in outages, sqlite whose disk fails at every %s',
+  failsAt => {
+    test.each(queueOutageCases)('row 47: $name', ({ name }) => {
+      const directory = mkdtempSync(join(tmpdir(), 'queue-'))
+      cleaners.push(async () => rmSync(directory, { recursive: true }))
+      const disk = fileURLToPath(new URL('../test/failing-disk.ts', import.meta.url))
+    const outage = fileURLToPath(new URL('../test/outage.ts', import.meta.url))
     // Of its own process, since only the threads of a process that was begun so have such a disk.
-    const args = ['--import', disk, '-C', '@posthorn/source', outage, join(directory, 'state'), name]
-    const env = { ...process.env, DISK_AWAY: join(directory, 'away'), DISK_FAILS_AT: failsAt }
-    const { status, stderr } = spawnSync(process.execPath, args, { env, encoding: 'utf8', timeout: 18_000 })
-    expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
-  })
-})
+      const args = ['--import', disk, '-C', '@posthorn/source', outage, join(directory, 'state'), name]
+      const env = { ...process.env, DISK_AWAY: join(directory, 'away'), DISK_FAILS_AT: failsAt }
+      const { status, stderr } = spawnSync(process.execPath, args, { env, encoding: 'utf8', timeout: 18_000 })
+      expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
+    })
+  },
+)

@@ -1,7 +1,7 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
-import { openWriter } from './connection.ts'
+import { closedUnless, openWriter } from './connection.ts'
 import { layoutOf } from './directory.ts'
 import type { Group } from './operation.ts'
 import { createReserve } from './reserve.ts'
@@ -26,11 +26,13 @@ const post = (reply: WriterReply, transfer: readonly ArrayBuffer[] = []): void =
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 const open = (): ReturnType<typeof createStore> =>
-  createStore(openWriter(layout.database, data), {
-    history: data.history,
-    checkSpool: (id, size) => spoolFault(lstatSync(join(layout.spool, id), { throwIfNoEntry: false }), size),
-    releaseReserve: () => reserve.release(),
-  })
+  closedUnless(openWriter(layout.database, data), db =>
+    createStore(db, {
+      history: data.history,
+      checkSpool: (id, size) => spoolFault(lstatSync(join(layout.spool, id), { throwIfNoEntry: false }), size),
+      releaseReserve: () => reserve.release(),
+    }),
+  )
 
 const apply = (writer: Writer, message: GroupMessage): void => {
   try {

@@ -6,7 +6,8 @@ import { openQueue } from '../src/index.ts'
 const [directory = '', name = ''] = process.argv.slice(2)
 const found = queueOutageCases.find(o => o.name === name)
 const away = process.env['DISK_AWAY']
-if (found === undefined || away === undefined) throw new Error(`no case has the name "${name}", or DISK_AWAY is not set`)
+if (found === undefined || away === undefined)
+  throw new Error(`no case has the name "${name}", or DISK_AWAY is not set`)
 
 const queue = await openQueue({ directory, clock: manualClock(), random: seededRandom(1), floorBytes: 0 })
 await found.run({
