@@ -1,7 +1,25 @@
 import { isAscii } from '@posthorn/address'
 import type { Mailbox } from '@posthorn/address'
 import type { AcceptedRecipient, ExpandedRecipient, NewRecipient, Notify, SiteKey } from '@posthorn/contracts'
-import { newRecipient } from './letter.ts'
+import { siteOf } from './site.ts'
+
+/** One delivery of the queue for one address that a recipient's mail goes to. */
+export const newRecipient = (
+  expanded: ExpandedRecipient,
+  asked: Pick<AcceptedRecipient, 'orcpt' | 'notify'> = {},
+  due?: number,
+): NewRecipient => {
+  const { to, returnPath, destination } = expanded
+  const notify = expanded.notify ?? asked.notify
+  return {
+    to,
+    site: siteOf(destination),
+    ...(asked.orcpt !== undefined && { orcpt: asked.orcpt }),
+    ...(notify !== undefined && { notify }),
+    ...(returnPath !== undefined && { returnPath }),
+    ...(due !== undefined && { due }),
+  }
+}
 
 /**
  * The deliveries of the queue that one recipient of a message becomes, with what its sender wants to hear of each (RFC 3461 §5.2.7).

@@ -1,20 +1,13 @@
 import type { Mailbox } from '@posthorn/address'
-import type {
-  AcceptedRecipient,
-  Awaitable,
-  ExpandedRecipient,
-  NewRecipient,
-  Origin,
-  QueueId,
-} from '@posthorn/contracts'
+import type { Awaitable, NewRecipient, Origin, QueueId } from '@posthorn/contracts'
 import { field, withFields } from '@posthorn/message'
 import type { Body, HeaderField, Headers } from '@posthorn/message'
 import type { Edit, Recipient, SignalSource } from '@posthorn/plugin'
 import { andThen } from './awaitable.ts'
 import { EnqueueContext } from './context.ts'
+import { deliveriesOf } from './deliveries.ts'
 import type { IntakeOptions } from './options.ts'
 import { resolveRecipients } from './resolve.ts'
-import { siteOf } from './site.ts'
 
 /** A message on its way into the queue, whatever its origin. */
 export interface Letter {
@@ -44,24 +37,6 @@ export interface Finished {
 /** Why a message was not taken: a plugin failed, or added a recipient that nobody has. */
 export interface Unfinished {
   readonly failed: string
-}
-
-/** One delivery of the queue for one address that a recipient's mail goes to. */
-export const newRecipient = (
-  expanded: ExpandedRecipient,
-  asked: Pick<AcceptedRecipient, 'orcpt' | 'notify'> = {},
-  due?: number,
-): NewRecipient => {
-  const { to, returnPath, destination } = expanded
-  const notify = expanded.notify ?? asked.notify
-  return {
-    to,
-    site: siteOf(destination),
-    ...(asked.orcpt !== undefined && { orcpt: asked.orcpt }),
-    ...(notify !== undefined && { notify }),
-    ...(returnPath !== undefined && { returnPath }),
-    ...(due !== undefined && { due }),
-  }
 }
 
 /** Leave out what would be delivered to the same place twice: two aliases of one message may meet there. */
@@ -126,17 +101,16 @@ const addRecipients = async (
 ): Promise<Finished | Unfinished> => {
   const { chain, hostname } = o.options
   const { id, origin, user } = letter
-  const resolved = await resolveRecipients(o.added, {
-    chain,
-    hostname,
-    origin,
-    user,
-    session: id,
-    sender: stamped.sender,
-  })
-  // Without the copy that a policy demands the message is not taken: an archive has no holes.
-  if (!resolved.ok) return { failed: `added recipient ${resolved.to.wire}: ${resolved.why}` }
-  const more = resolved.goesTo.map(expanded => newRecipient(expanded))
+  const from = { chain, hostname, origin, user, session: id, sender: stamped.sender }
+  const more: NewRecipient[] = []
+  for (const { returnPath, ...asked } of o.added) {
+    // Its return path is not a list's: what is asked for it goes on to where it leads, as for any other recipient.
+    const resolved = await resolveRecipients([asked], from)
+    // Without the copy that a policy demands the message is not taken: an archive has no holes.
+    if (!resolved.ok) return { failed: `added recipient ${resolved.to.wire}: ${resolved.why}` }
+    for (const delivery of deliveriesOf({ ...asked, goesTo: resolved.goesTo }))
+      more.push(returnPath === undefined ? delivery : { returnPath, ...delivery })
+  }
   return { ...stamped, recipients: distinct([...letter.recipients, ...more]) }
 }
 

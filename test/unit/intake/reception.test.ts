@@ -345,6 +345,37 @@ describe('stamp and seal', () => {
     ])
   })
 
+  test('may ask for a recipient that they add, and it is asked of where that leads (RFC 3461 §5.2.7)', async () => {
+    const members = (...names: string[]) => ({ expand: names.map(name => ({ to: box(`${name}@example.org`) })) })
+    const { intake, queue } = await worldOf([
+      plugin('copies', {
+        stamp: () => ({
+          addRecipients: [
+            { to: box('archive@example.org'), notify: 'never', returnPath: null },
+            { to: box('auditors@example.org'), notify: ['success', 'failure'] },
+            { to: box('list@example.org'), notify: ['failure'] },
+          ],
+        }),
+        resolve: ({ to: { local } }) => {
+          if (local === 'archive') return members('vault')
+          if (local === 'auditors') return members('ann', 'ben')
+          if (local === 'list') return { ...members('sub'), returnPath: box('owner@example.org') }
+          return { mailbox: local }
+        },
+      }),
+    ])
+    await bring(intake)
+    const found = (await claims(queue)).map(c => [c.site, c.to.notify, c.to.returnPath?.wire ?? c.to.returnPath])
+    expect(found.toSorted(byText)).toEqual([
+      ['expanded:alias', ['success'], undefined],
+      ['local:ann', ['failure'], undefined],
+      ['local:ben', ['failure'], undefined],
+      ['local:sub', undefined, 'owner@example.org'],
+      ['local:vault', 'never', null],
+      ['mx:example.net', undefined, undefined],
+    ])
+  })
+
   test('that add somebody who does not exist defer the message: an archive has no holes', async () => {
     const { intake, queue, events } = await worldOf([
       plugin('archive', { stamp: () => ({ addRecipients: [{ to: box('nobody@example.org') }] }) }),
