@@ -94,8 +94,8 @@ describe.each(['statement', 'commit'])(
       const directory = mkdtempSync(join(tmpdir(), 'queue-'))
       cleaners.push(async () => rmSync(directory, { recursive: true }))
       const disk = fileURLToPath(new URL('../test/failing-disk.ts', import.meta.url))
-    const outage = fileURLToPath(new URL('../test/outage.ts', import.meta.url))
-    // Of its own process, since only the threads of a process that was begun so have such a disk.
+      const outage = fileURLToPath(new URL('../test/outage.ts', import.meta.url))
+      // Of its own process, since only the threads of a process that was begun so have such a disk.
       const args = ['--import', disk, '-C', '@posthorn/source', outage, join(directory, 'state'), name]
       const env = { ...process.env, DISK_AWAY: join(directory, 'away'), DISK_FAILS_AT: failsAt }
       const { status, stderr } = spawnSync(process.execPath, args, { env, encoding: 'utf8', timeout: 18_000 })
