@@ -67,7 +67,9 @@ export const posthornSystem = async (
       const added = await run(command, ['user', 'add', user, ...place], { env: { POSTHORN_PASSWORD: password } })
       if (added.code !== 0) throw new Error(`user add failed: ${added.stderr}`)
     }
-    return { state, running: await startPosthorn(['start', '--json', '--workers', String(workers), ...place]) }
+    const args = ['start', '--json', '--workers', String(workers), ...place]
+    // As Postfix has it: through a pipe the reader of the log would take part of the processors.
+    return { state, running: await startPosthorn(args, { logFile: join(at, 'log') }) }
   }
   const plugins = `definePlugin({ name: 'bench-hold', setup: () => ({ message: () => ({ hold: 'bench' }) }) })`
   const accept = await launch('accept', { plugins })

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /** The checkout. */
@@ -38,33 +39,37 @@ export const stopCleanly = async (running: Running): Promise<void> => {
 /** Start an app's main file and wait for its ready line. */
 export const startPosthorn = async (
   args: readonly string[],
-  o: { readonly main?: string; readonly env?: NodeJS.ProcessEnv; readonly timeoutMs?: number } = {},
+  o: {
+    readonly main?: string
+    readonly env?: NodeJS.ProcessEnv
+    readonly timeoutMs?: number
+    /** A new file for all that it prints; nobody reads along then, as a bench wants it. */
+    readonly logFile?: string
+  } = {},
 ): Promise<Running> => {
   const program = o.main === undefined ? `${root}/apps/posthorn/bin/posthorn.js` : `${root}/node_modules/node/bin/node`
   // The launcher becomes the program, so that its process id is the program's.
+  const log = o.logFile === undefined ? undefined : openSync(o.logFile, 'wx')
   const child = spawn(
     program,
     o.main === undefined
       ? [...args]
       : ['--disable-warning=ExperimentalWarning', '-C', '@posthorn/source', o.main, ...args],
-    { env: { ...process.env, ...o.env }, stdio: ['ignore', 'pipe', 'pipe'], cwd: root },
+    { env: { ...process.env, ...o.env }, stdio: ['ignore', log ?? 'pipe', log ?? 'pipe'], cwd: root },
   )
+  if (log !== undefined) closeSync(log)
   const kept: string[] = []
   const keep = (chunk: unknown): void => {
     kept.push(String(chunk))
     if (kept.length > 2000) kept.splice(0, 1000)
   }
-  child.stderr.on('data', keep)
+  child.stderr?.on('data', keep)
   const ended = new Promise<number | null>(resolve => child.once('exit', code => resolve(code)))
   const ready = new Promise<Ready>((resolve, reject) => {
     let text = ''
-    const first = (chunk: unknown): void => {
-      text += String(chunk)
+    const hasAll = (): boolean => {
       const end = text.indexOf('\n')
-      if (end < 0) return
-      child.stdout.off('data', first)
-      child.stdout.on('data', keep)
-      keep(text.slice(end + 1))
+      if (end < 0) return false
       try {
         const line = JSON.parse(text.slice(0, end)) as Ready
         if (line.event === 'ready') resolve(line)
@@ -72,8 +77,24 @@ export const startPosthorn = async (
       } catch {
         reject(new Error(`the first line is not JSON: ${text}`))
       }
+      return true
     }
-    child.stdout.on('data', first)
+    const first = (chunk: unknown): void => {
+      text += String(chunk)
+      if (!hasAll()) return
+      child.stdout?.off('data', first)
+      child.stdout?.on('data', keep)
+      keep(text.slice(text.indexOf('\n') + 1))
+    }
+    child.stdout?.on('data', first)
+    const { logFile } = o
+    if (logFile !== undefined) {
+      const looking = setInterval(() => {
+        text = readFileSync(logFile, 'utf8')
+        if (hasAll()) clearInterval(looking)
+      }, 20)
+      void ended.then(() => clearInterval(looking))
+    }
     void ended.then(code => reject(new Error(`it ended with ${code} before it was ready: ${text}${kept.join('')}`)))
     setTimeout(() => reject(new Error(`not ready in time: ${text}${kept.join('')}`)), o.timeoutMs ?? 60_000).unref()
   })
@@ -89,7 +110,7 @@ export const startPosthorn = async (
     pid: line.pid,
     ports,
     port: listener => ports[listener] ?? fail(`it has no listener ${listener}`),
-    output: () => kept.join(''),
+    output: () => (o.logFile === undefined ? kept.join('') : readFileSync(o.logFile, 'utf8')),
     stop: async () => {
       child.kill('SIGTERM')
       return ended
