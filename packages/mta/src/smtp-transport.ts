@@ -1,7 +1,7 @@
 import type { Job, Outcome, Random, Resolver, Route, TlsNeed, Transport } from '@posthorn/contracts'
 import type { Credentials, Mail, SmtpClient, Target } from '@posthorn/smtp-client'
 import { outgoingTls } from '@posthorn/tls-policy'
-import type { TlsPolicies } from '@posthorn/tls-policy'
+import type { TlsPolicies, TlsSessions } from '@posthorn/tls-policy'
 import { exchangeNames, hopsOf } from './hops.ts'
 import type { Hop, HopsOptions } from './hops.ts'
 import type { Reach } from './sites.ts'
@@ -20,6 +20,8 @@ export interface SmtpTransportOptions {
   readonly authorities?: (host: string, port: number) => readonly string[] | undefined
   /** Of mail exchangers; when absent they are encrypted opportunistically. */
   readonly policies?: TlsPolicies
+  /** Told of exchangers that a policy forbids. */
+  readonly sessions?: Pick<TlsSessions, 'refused'>
   /** Of mail exchangers; 25 when absent. */
   readonly port?: number
   /** Addresses tried in one attempt, over all hosts; 10 when absent. */
@@ -106,7 +108,10 @@ class Delivery {
     if (policies !== undefined && route.via === 'mx' && hop.exchange !== undefined) {
       const at = { domain: route.domain, exchange: hop.exchange, port: hop.port, named }
       const terms = await termsOf(this.#job, at, policies, signal)
-      if ('outcome' in terms) return this.#noteAll(this.#tally.open, terms.outcome)
+      if ('outcome' in terms) {
+        this.#o.sessions?.refused(terms.outcome)
+        return this.#noteAll(this.#tally.open, terms.outcome)
+      }
       need = terms.need
     }
     const target = this.#targetOf(hop, need)

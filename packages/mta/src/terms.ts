@@ -1,6 +1,7 @@
 import type { Job, Outcome, TlsNeed } from '@posthorn/contracts'
 import type { Exchange } from '@posthorn/dns'
 import { parseHeaders } from '@posthorn/message'
+import { tlsReporter } from '@posthorn/tls-policy'
 import type { TlsPolicies } from '@posthorn/tls-policy'
 import { splitMessage } from './head.ts'
 
@@ -36,6 +37,9 @@ export const termsOf = async (
   signal: AbortSignal,
 ): Promise<Terms> => {
   const { name, secure, canonical } = at.exchange
+  const inspite: Terms = { need: { level: 'may', names: [name], because: 'tls-required-no' } }
+  // RFC 8460 §3: a report on TLS arrives also where TLS is broken.
+  if (job.envelope.origin === 'api' && job.envelope.user === tlsReporter) return inspite
   const host = {
     name,
     port: at.port,
@@ -50,7 +54,5 @@ export const termsOf = async (
   }
   // What the operator configured is no wish of the recipient's, and stays.
   const isWish = !policy.ok || policy.need.because === 'dane' || policy.need.because === 'mta-sts'
-  if (isWish && (await asksForNoTls(job, signal)))
-    return { need: { level: 'may', names: [name], because: 'tls-required-no' } }
-  return policy
+  return isWish && (await asksForNoTls(job, signal)) ? inspite : policy
 }

@@ -1,12 +1,12 @@
 import { bodyOf } from '@posthorn/message'
 import type { Mailbox } from '@posthorn/address'
-import type { Clock, Journal, Network, Outcome, Random } from '@posthorn/contracts'
+import type { Clock, Journal, Network, Outcome, Random, TlsFacts } from '@posthorn/contracts'
 import type { ConversionPolicy } from './conversion.ts'
 import type { Conversation } from './conversation.ts'
 import { fitted } from './fitness.ts'
 import { defaultLimits, type ClientLimits } from './limits.ts'
 import type { Mail } from './mail.ts'
-import { openConversation } from './open.ts'
+import { openConversation, type Opened } from './open.ts'
 import { outcomeOf, type Trouble } from './outcome.ts'
 import { Pool } from './pool.ts'
 import { keyOf, nameOf, type Target } from './target.ts'
@@ -23,6 +23,16 @@ export interface ClientOptions {
   /** For peers without 8BITMIME or BINARYMIME; `unsigned` when absent. What is not converted fails with 5.6.3. */
   readonly convert?: ConversionPolicy
   readonly journal?: Journal
+  /** Told once of each new connection that came as far as TLS would begin. */
+  readonly onSession?: (to: Target, session: Session) => void
+}
+
+/** What became of TLS on a new connection; without both it was not offered and not asked for. */
+interface Session {
+  readonly ip?: string
+  readonly tls?: TlsFacts
+  /** Why it failed. */
+  readonly fault?: string
 }
 
 /** Sends messages to peers over SMTP and LMTP; keeps connections for the next message. */
@@ -60,6 +70,14 @@ const recipientsFor = (
   const domains = new Set<string>()
   const tooMany = recipients.findIndex(({ to }) => domains.add(to.domain).size > maxDomains)
   return tooMany === -1 ? maxRecipients : Math.min(tooMany, maxRecipients)
+}
+
+const tellSession = (to: Target, opened: Opened, tell: NonNullable<ClientOptions['onSession']>): void => {
+  const ip = to.ip === undefined ? {} : { ip: to.ip }
+  const tls = opened.conversation?.tls
+  if (opened.ok || tls !== undefined) return tell(to, { ...ip, ...(tls === undefined ? {} : { tls }) })
+  const { phase, cause, notTried } = opened.trouble
+  if (phase === 'tls' && notTried !== true) tell(to, { ...ip, fault: cause })
 }
 
 class Client implements SmtpClient {
@@ -124,6 +142,7 @@ class Client implements SmtpClient {
       if (!result.stale) return result.outcomes
     }
     const opened = await openConversation(task.to, { ...this.#o, limits: this.#limits }, task.signal)
+    if (this.#o.onSession !== undefined) tellSession(task.to, opened, this.#o.onSession)
     if (!opened.ok) {
       const tls = opened.conversation?.tls
       return task.mail.recipients.map(() =>

@@ -7,6 +7,7 @@ import { createMaildirTransport, createTrapTransport, type MaildirTransport } fr
 import { createSmtpTransport, pluginTransport, type SmtpTransport, type SmtpTransportOptions } from '@posthorn/mta'
 import { createClient, type SmtpClient } from '@posthorn/smtp-client'
 import { systemNetwork } from '@posthorn/system'
+import type { TlsSessions } from '@posthorn/tls-policy'
 import type { Directories } from './directories.ts'
 import { egressNetwork, hasEgress } from './egress.ts'
 import type { Environment } from './environment.ts'
@@ -42,15 +43,26 @@ export const createOutbound = (
   config: Config,
   at: Directories,
   env: Pick<Environment, 'clock' | 'random' | 'resolver' | 'journal' | 'store'> &
-    Partial<Pick<Environment, 'network' | 'fetchPolicy' | 'smtpPort' | 'allowAddress'>>,
+    Partial<Pick<Environment, 'network' | 'fetchPolicy' | 'smtpPort' | 'allowAddress'>> & {
+      /** Counts what becomes of TLS; when absent nothing does. */
+      readonly sessions?: TlsSessions | undefined
+    },
 ): Outbound => {
-  const { clock, random, resolver, journal } = env
+  const { clock, random, resolver, journal, sessions } = env
   const { hostname } = config
   const smarthost = typeof config.outbound === 'object' ? config.outbound.smarthost : undefined
   const login = smarthost === undefined ? undefined : credentialsOf(smarthost, clock)
   const authorities = smarthost === undefined ? undefined : authoritiesOf(smarthost)
   const clientOver = (network: Network): SmtpClient =>
-    createClient({ network, clock, hostname, journal, random, convert: config.conversion })
+    createClient({
+      network,
+      clock,
+      hostname,
+      journal,
+      random,
+      convert: config.conversion,
+      ...(sessions && { onSession: (to, session) => sessions.session(to.tls, session) }),
+    })
   const client = clientOver(egressNetwork(config.egress, env.network))
   const common: Omit<SmtpTransportOptions, 'client'> = {
     resolver,
@@ -63,6 +75,7 @@ export const createOutbound = (
   const smtp = createSmtpTransport({
     ...common,
     client,
+    ...(sessions && { sessions }),
     policies: outgoingPolicies(config, env, env.store),
     ...(smarthost === undefined || authorities === undefined
       ? {}

@@ -1,10 +1,18 @@
 import { allowedAddress } from '@posthorn/dns'
-import { createTlsPolicies, httpsPolicy, type FetchPolicy, type TlsPolicies } from '@posthorn/tls-policy'
+import {
+  createTlsPolicies,
+  httpsPolicy,
+  type FetchPolicy,
+  type TlsPolicies,
+  type TlsSessions,
+} from '@posthorn/tls-policy'
 import type { Environment, Store } from './environment.ts'
 import type { Config } from './schema.ts'
 
 type Surroundings = Pick<Environment, 'clock' | 'resolver' | 'journal'> &
-  Partial<Pick<Environment, 'network' | 'fetchPolicy' | 'allowAddress'>>
+  Partial<Pick<Environment, 'network' | 'fetchPolicy' | 'allowAddress'>> & {
+    readonly sessions?: TlsSessions | undefined
+  }
 
 /** Over the system's network, at the addresses at which mail may be delivered too. */
 const overHttps = ({ resolver, allowAddress }: Surroundings): FetchPolicy =>
@@ -26,6 +34,7 @@ export const outgoingPolicies = (config: Config, env: Surroundings, store: Store
     journal,
     dane,
     domains,
+    ...(env.sessions && { sessions: env.sessions }),
     ...(mtaSts && fetchPolicy !== undefined ? { mtaSts: { kv: store.keyValue('mta-sts'), fetchPolicy } } : {}),
   })
 }

@@ -6,6 +6,7 @@ import { nextHop, tlsLevel } from './schema/next-hop.ts'
 import { pluginEntry } from './schema/plugin-entry.ts'
 import { postgres } from './schema/postgres.ts'
 import { sites } from './schema/sites.ts'
+import { tlsReports } from './schema/tls-reports.ts'
 import {
   destination,
   domain,
@@ -63,6 +64,8 @@ export const schema = z.strictObject({
       domains: z.record(destination, tlsLevel).default({}),
     })
     .prefault({}),
+  /** Reports to other people's domains on TLS towards them, for those that ask (TLSRPT); false for none. */
+  tlsReports: tlsReports.default(false),
   /** The way that mail for other people's servers takes out of this machine. */
   egress: egress.prefault({}),
   /** Whether 8bit messages are encoded for next hops that take only 7bit; what is not goes back. */

@@ -9,6 +9,7 @@ import { createDispatcher, type Dispatcher } from '@posthorn/mta'
 import type { Recipient } from '@posthorn/plugin'
 import { createListener, type Listener } from '@posthorn/smtp-listener'
 import { systemClock, systemNetwork, systemRandom } from '@posthorn/system'
+import { TlsSessions } from '@posthorn/tls-policy'
 import { accountsOf, usersFile } from './accounts.ts'
 import { bounceClassifier } from './bounce-classifier.ts'
 import { bouncePlugins, tagsOf } from './bounces.ts'
@@ -32,6 +33,7 @@ import { servicesOf } from './services.ts'
 import { siteLimits } from './site-limits.ts'
 import { explained, StackError } from './stack-error.ts'
 import { leaseTerms, ownStore } from './store.ts'
+import { reportTls } from './tls-reports.ts'
 import { ownSites, shareOf } from './worker-share.ts'
 
 /** Where a service listens. */
@@ -135,7 +137,8 @@ const wire = async (whole: Config, o: StackOptions, opened: Opened): Promise<Sta
   const mailboxes = await explained('the mailboxes', () => createMailboxes(mailboxOptions(config, users)))
   const certificates = await explained('the certificate', () => certificatesOf(config, at.tls, env))
   opened.add(() => 'close' in certificates && certificates.close())
-  const outbound = createOutbound(config, at, { ...o, ...env, resolver, store })
+  const sessions = config.tlsReports === false ? undefined : new TlsSessions(clock)
+  const outbound = createOutbound(config, at, { ...o, ...env, resolver, store, sessions })
   opened.add(() => outbound.close())
 
   const ending = new AbortController()
@@ -172,7 +175,8 @@ const wire = async (whole: Config, o: StackOptions, opened: Opened): Promise<Sta
   })
   const handoff = worker === undefined ? dispatcher : ownSites(dispatcher, worker)
   const inject = createInject({ ...outward, handoff })
-  injector = { inject, resolve: (recipients, sender) => resolveAll(recipients, { ...outward, sender }) }
+  const inside: Injector = { inject, resolve: (recipients, sender) => resolveAll(recipients, { ...outward, sender }) }
+  injector = inside
 
   const services = servicesOf(config, {
     chains,
@@ -199,6 +203,7 @@ const wire = async (whole: Config, o: StackOptions, opened: Opened): Promise<Sta
   let stopped: Promise<void> | undefined
   let starting: Promise<unknown> = Promise.resolve()
   let stopTimers = (): void => undefined
+  let stopReports = async (): Promise<void> => undefined
 
   const begin = async (): Promise<Readonly<Record<string, ListenerAddress>>> => {
     const stopFollowing = followUsers(config, {
@@ -210,6 +215,10 @@ const wire = async (whole: Config, o: StackOptions, opened: Opened): Promise<Sta
     const stopCleaning = isFirst
       ? cleanDaily(outbound.maildirs, { clock, onError: error => trouble('cleaning Maildirs', error) })
       : () => undefined
+    const tlsReports =
+      sessions &&
+      reportTls(config, { ...env, resolver, kv: store.keyValue('.tls-reports'), sessions, isFirst, ...inside })
+    if (tlsReports !== undefined) stopReports = () => tlsReports.stop()
     stopTimers = () => {
       stopFollowing()
       stopCleaning()
@@ -248,6 +257,7 @@ const wire = async (whole: Config, o: StackOptions, opened: Opened): Promise<Sta
     await Promise.all([...listeners.values()].map(listener => listener.drain(graceMs)))
     await dispatcher.drain(graceMs)
     await dispatcher.stop()
+    await stopReports()
     ending.abort()
     await opened.close()
     journal.event('service.stopped', {})

@@ -6,7 +6,7 @@ import type { PolicyHost } from './policies.ts'
 export type DaneFinding =
   | { readonly found: 'nothing' }
   /** `usable`: there is a record to check the certificate by; without one the need is encryption alone (RFC 7672 §2.2). */
-  | { readonly found: 'need'; readonly need: TlsNeed; readonly usable: boolean }
+  | { readonly found: 'need'; readonly need: TlsNeed; readonly usable: boolean; readonly tlsa: readonly Tlsa[] }
   | { readonly found: 'failure'; readonly why: string }
 
 const nothing: DaneFinding = { found: 'nothing' }
@@ -38,5 +38,5 @@ const needOf = (base: string, tlsa: readonly Tlsa[], others: readonly string[]):
   const need: TlsNeed = usable
     ? { level: 'dane', names, tlsa, because: 'dane' }
     : { level: 'encrypt', names, because: 'dane' }
-  return { found: 'need', need, usable }
+  return { found: 'need', need, usable, tlsa }
 }

@@ -1,8 +1,10 @@
-import type { Awaitable, Clock, Journal, KeyValue, Outcome, Resolver, TlsNeed } from '@posthorn/contracts'
+import type { Awaitable, Clock, Journal, KeyValue, Outcome, Resolver, Tlsa, TlsNeed } from '@posthorn/contracts'
 import { daneOf } from './dane.ts'
 import { Sts } from './sts.ts'
 import type { FetchPolicy } from './sts-fetch.ts'
-import { namesHost } from './sts-policy.ts'
+import { namesHost, type StsPolicy } from './sts-policy.ts'
+import type { ReportedPolicy } from './tls-counts.ts'
+import type { Evaluated, TlsSessions } from './tls-sessions.ts'
 
 /** A mail exchanger of a domain, as far as policies look at it. */
 export interface PolicyHost {
@@ -46,6 +48,8 @@ export interface TlsPoliciesOptions {
   readonly mtaSts?: { readonly kv: KeyValue; readonly fetchPolicy: FetchPolicy }
   /** What the operator says instead, by domain; `*.example.org` stands for all below it. */
   readonly domains?: Readonly<Record<string, 'never' | 'may' | 'encrypt' | 'verify'>>
+  /** Told where each need came from, for reports to the domains (RFC 8460). */
+  readonly sessions?: Pick<TlsSessions, 'know' | 'noPolicy'>
 }
 
 /** An answer is asked for again after this; the resolver keeps its own for as long as their owners allow. */
@@ -56,6 +60,8 @@ const MOST_REMEMBERED = 10_000
  * §5.1), since some servers never answer for names that they don't know.
  */
 const PATIENCE = 3
+/** Lines of a policy that a report repeats. */
+const MOST_SHOWN = 20
 
 const deferred = (phase: 'dns' | 'tls', cause: string, status: string, tlsPolicy: string): HostPolicy => ({
   ok: false,
@@ -70,7 +76,14 @@ class Policies implements TlsPolicies {
 
   constructor(o: TlsPoliciesOptions) {
     this.#o = o
-    this.#sts = o.mtaSts === undefined ? undefined : new Sts({ ...o, ...o.mtaSts })
+    this.#sts =
+      o.mtaSts === undefined
+        ? undefined
+        : new Sts({
+            ...o,
+            ...o.mtaSts,
+            ...(o.sessions && { onFailure: (domain, type, why) => o.sessions?.noPolicy(domain, type, why) }),
+          })
   }
 
   forHost(
@@ -102,21 +115,43 @@ class Policies implements TlsPolicies {
     const level = this.#configured(domain)
     if (level !== undefined)
       return { ok: true, need: { level, names: [host.name], because: 'configuration' }, vouched: host.named }
+    const at = { domain, host: host.name }
     const dane = this.#o.dane ? await daneOf(this.#o.resolver, domain, host, signal) : undefined
     if (dane?.found === 'failure')
-      return deferred('dns', `the TLSA records of ${host.name} cannot be looked up now (${dane.why})`, '4.7.5', 'dane')
+      return this.#told(
+        deferred('dns', `the TLSA records of ${host.name} cannot be looked up now (${dane.why})`, '4.7.5', 'dane'),
+        { ...at, policy: tlsaPolicy(host.name, []), fault: { type: 'dnssec-invalid', reason: dane.why } },
+      )
     // RFC 8461 §2: MTA-STS must not stand above a DANE that fails.
-    if (dane?.found === 'need' && dane.usable) return { ok: true, need: dane.need, vouched: true }
+    const byDane = dane?.found === 'need' ? tlsaPolicy(dane.need.names[0] ?? host.name, dane.tlsa) : undefined
+    if (dane?.found === 'need' && dane.usable && byDane !== undefined)
+      return this.#told({ ok: true, need: dane.need, vouched: true }, { ...at, policy: byDane })
     const sts = await this.#sts?.find(domain, signal)
     if (sts === 'unknown' && tries < PATIENCE)
       return deferred('dns', `the DNS cannot say whether ${domain} has an MTA-STS policy`, '4.4.3', 'mta-sts')
-    if (sts !== undefined && sts !== 'unknown' && sts.mode === 'enforce')
-      return enforced(domain, host, namesHost(sts, host.name))
+    const known = sts === undefined || sts === 'unknown' || sts.mode === 'none' ? undefined : sts
+    const isNamed = known !== undefined && namesHost(known, host.name)
+    const bySts: Evaluated | undefined = known && {
+      ...at,
+      policy: stsPolicy(domain, known),
+      ...(!isNamed && { fault: { type: 'validation-failure', reason: 'the policy does not name the exchanger' } }),
+    }
+    if (bySts !== undefined && known?.mode === 'enforce') return this.#told(enforced(domain, host, isNamed), bySts)
     // RFC 7672 §2.2: TLSA records of which none can be used ask for encryption all the same.
-    if (dane?.found === 'need') return { ok: true, need: dane.need, vouched: true }
-    const testing = sts !== undefined && sts !== 'unknown' && sts.mode === 'testing'
-    const because = testing ? 'mta-sts-testing' : 'opportunistic'
-    return { ok: true, need: { level: 'may', names: [host.name], because }, vouched: host.named }
+    if (dane?.found === 'need' && byDane !== undefined)
+      return this.#told(
+        { ok: true, need: dane.need, vouched: true },
+        { ...at, policy: byDane, fault: { type: 'tlsa-invalid', reason: 'no TLSA record can be used' } },
+      )
+    const because = bySts === undefined ? 'opportunistic' : 'mta-sts-testing'
+    return this.#told(
+      { ok: true, need: { level: 'may', names: [host.name], because }, vouched: host.named },
+      bySts ?? { ...at, policy: { type: 'no-policy-found', domain, strings: [], mx: [] } },
+    )
+  }
+  #told(answer: HostPolicy, from: Evaluated): HostPolicy {
+    this.#o.sessions?.know(answer.ok ? answer.need : answer.outcome, from)
+    return answer
   }
   #configured(domain: string): TlsNeed['level'] | undefined {
     const { domains } = this.#o
@@ -129,6 +164,27 @@ class Policies implements TlsPolicies {
     return undefined
   }
 }
+
+const stsPolicy = (domain: string, { mode, mx, maxAge }: StsPolicy): ReportedPolicy => ({
+  type: 'sts',
+  domain,
+  strings: [
+    'version: STSv1',
+    `mode: ${mode}`,
+    ...mx.slice(0, MOST_SHOWN).map(host => `mx: ${host}`),
+    `max_age: ${maxAge}`,
+  ],
+  mx: mx.slice(0, MOST_SHOWN),
+})
+/** RFC 8460 §4.2: the policy's domain is the TLSA base domain. */
+const tlsaPolicy = (domain: string, records: readonly Tlsa[]): ReportedPolicy => ({
+  type: 'tlsa',
+  domain,
+  strings: records
+    .slice(0, MOST_SHOWN)
+    .map(r => `${r.usage} ${r.selector} ${r.matching} ${Buffer.from(r.data).toString('hex').slice(0, 1024)}`),
+  mx: [],
+})
 
 const enforced = (domain: string, host: PolicyHost, named: boolean): HostPolicy =>
   named

@@ -1,6 +1,7 @@
 import type { Clock, Journal, KeyValue, Resolver } from '@posthorn/contracts'
 import { parseStsPolicy, restoredPolicy, storedPolicy, stsId, type KnownPolicy, type StsPolicy } from './sts-policy.ts'
 import type { FetchPolicy } from './sts-fetch.ts'
+import type { TlsFailure } from './tls-counts.ts'
 
 /** RFC 8461 §3.3: one minute for a fetch, and no other for five after one that failed. */
 const FETCH_MS = 60_000
@@ -17,6 +18,8 @@ export interface StsOptions {
   readonly fetchPolicy: FetchPolicy
   readonly clock: Clock
   readonly journal?: Journal
+  /** Told of each policy that could not be had. */
+  readonly onFailure?: (domain: string, type: TlsFailure, why: string) => void
 }
 
 const isAged = ({ policy, fetched }: KnownPolicy, now: number): boolean =>
@@ -64,7 +67,7 @@ export class Sts {
     const deadline = clock.deadline(FETCH_MS)
     try {
       const policy = parseStsPolicy(await fetchPolicy(domain, deadline.signal))
-      if (typeof policy === 'string') throw new Error(policy)
+      if (typeof policy === 'string') return this.#noteFailure(domain, id, 'sts-policy-invalid', policy)
       const known = { policy, id, fetched: clock.wall() }
       // A policy of age 0 is over at once; it counts for what waits for it.
       if (policy.maxAge > 0) await kv.set(domain, storedPolicy(known), policy.maxAge * 1000)
@@ -72,20 +75,30 @@ export class Sts {
       this.#failures.delete(domain)
       return known
     } catch (error) {
-      this.#noteFailure(domain, id, error)
-      return undefined
+      const why = error instanceof Error ? error.message : String(error)
+      return this.#noteFailure(
+        domain,
+        id,
+        isCertificateError(error) ? 'sts-webpki-invalid' : 'sts-policy-fetch-error',
+        why,
+      )
     } finally {
       deadline.clear()
     }
   }
-  #noteFailure(domain: string, id: string, error: unknown): void {
-    const { clock, journal } = this.#o
+  #noteFailure(domain: string, id: string, type: TlsFailure, why: string): undefined {
+    const { clock, journal, onFailure } = this.#o
     if (this.#failures.size >= MOST_FAILURES) this.#failures.clear()
     this.#failures.set(domain, { id, until: clock.monotonic() + PAUSE_MS })
-    const why = error instanceof Error ? error.message : String(error)
     journal?.event('policy.error', { policy: 'mta-sts', domain, why: why.slice(0, 200) }, 'warn')
+    onFailure?.(domain, type, why)
+    return undefined
   }
 }
+
+/** As Node names what is wrong with the certificate of the policy's host. */
+const isCertificateError = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && /CERT|UNABLE_TO_VERIFY/.test(String(error.code))
 
 const unlessAborted = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> =>
   new Promise((resolve, reject) => {
