@@ -7,6 +7,7 @@
 /* eslint-disable */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { getPriority, setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
 const needed = 24
@@ -29,6 +30,13 @@ const args = [...flags, main, ...process.argv.slice(2)]
 // In a checkout the sources are compiled once and not at every call; the directory is as private as the checkout.
 const env =
   main === source ? { NODE_COMPILE_CACHE: path('../../../node_modules/.cache/posthorn'), ...process.env } : process.env
+
+// Whoever looks at the queue must not take the processor from the mail.
+try {
+  if (process.argv[2] === 'queue' && getPriority() < 10) setPriority(10)
+} catch {
+  // Where that is not allowed, it is done at the usual pace.
+}
 
 if (recent && process.execve) {
   process.removeAllListeners('warning')
