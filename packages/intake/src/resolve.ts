@@ -64,12 +64,18 @@ class Search {
   }
 
   #expand(sought: Sought, answer: Extract<Resolved, { readonly expand: unknown }>): ResolvedRecipients | undefined {
-    const { to } = sought.recipient
+    const { to, notify } = sought.recipient
     const depth = sought.depth + 1
     if (depth > DEEPEST || this.#todo.length + answer.expand.length > MOST)
       return { ok: false, to, why: 'expands without end', permanent: false }
     if (answer.keep !== undefined)
-      this.#found.push({ to, destination: { mailbox: answer.keep }, ...inherited(sought.returnPath) })
+      this.#found.push({
+        to,
+        destination: { mailbox: answer.keep },
+        ...inherited(sought.returnPath),
+        // What was asked of the recipient that was named is for all members, and not this one's own.
+        ...(notify !== undefined && sought.depth > 0 && { notify }),
+      })
     for (const recipient of answer.expand) {
       const own = recipient.returnPath !== undefined ? recipient.returnPath : answer.returnPath
       this.#todo.push({ recipient, depth, returnPath: own !== undefined ? own : sought.returnPath })

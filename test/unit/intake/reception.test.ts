@@ -354,11 +354,14 @@ describe('stamp and seal', () => {
             { to: box('archive@example.org'), notify: 'never', returnPath: null },
             { to: box('auditors@example.org'), notify: ['success', 'failure'] },
             { to: box('list@example.org'), notify: ['failure'] },
+            { to: box('desk@example.org') },
           ],
         }),
         resolve: ({ to: { local } }) => {
           if (local === 'archive') return members('vault')
           if (local === 'auditors') return members('ann', 'ben')
+          if (local === 'desk') return { expand: [{ to: box('cat@example.org'), notify: 'never' }] }
+          if (local === 'cat') return { ...members('dan'), keep: 'cat' }
           if (local === 'list') return { ...members('sub'), returnPath: box('owner@example.org') }
           return { mailbox: local }
         },
@@ -370,6 +373,8 @@ describe('stamp and seal', () => {
       ['expanded:alias', ['success'], undefined],
       ['local:ann', ['failure'], undefined],
       ['local:ben', ['failure'], undefined],
+      ['local:cat', 'never', undefined],
+      ['local:dan', undefined, undefined],
       ['local:sub', undefined, 'owner@example.org'],
       ['local:vault', 'never', null],
       ['mx:example.net', undefined, undefined],
