@@ -152,10 +152,11 @@ afterAll(async () => {
 const sentTo = async (domain: string, head = ''): Promise<string> => {
   const rcpt = `bob@${domain}`
   const before = told.length
+  const to = parseMailbox(rcpt)!
   await sender.inject({
     origin: 'api',
     sender: parseMailbox('ann@us.example')!,
-    recipients: [{ to: parseMailbox(rcpt)!, destination: { transport: 'mx', arg: domain } }],
+    recipients: [{ to, goesTo: [{ to, destination: { transport: 'mx', arg: domain } }] }],
     bytes: (async function* () {
       yield new TextEncoder().encode(`Subject: x\r\n${head}\r\nx\r\n`)
     })(),

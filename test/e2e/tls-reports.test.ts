@@ -71,10 +71,11 @@ afterAll(async () => {
 
 const send = async (domain: string): Promise<void> => {
   const before = told.length
+  const to = parseMailbox(`bob@${domain}`)!
   await sender.inject({
     origin: 'api',
     sender: parseMailbox('ann@us.example')!,
-    recipients: [{ to: parseMailbox(`bob@${domain}`)!, destination: { transport: 'mx', arg: domain } }],
+    recipients: [{ to, goesTo: [{ to, destination: { transport: 'mx', arg: domain } }] }],
     bytes: (async function* () {
       yield new TextEncoder().encode('Subject: x\r\n\r\nx\r\n')
     })(),

@@ -273,7 +273,7 @@ export class SimulatedOrganisation {
           inject: async ({ origin, sender, rcpts, bytes }) => {
             const found = await resolveRecipients(rcpts, { ...outward, sender, origin: 'api', session: 'inject' })
             if (!found.ok) throw new Error(found.why)
-            return inject({ origin, sender, bytes, recipients: found.goesTo })
+            return inject({ origin, sender, bytes, recipients: found.recipients })
           },
           pause: (site, ms, why) => store.pause(site, clock.wall() + ms, why),
         }),

@@ -8,17 +8,20 @@ import type { TlsFacts } from './network.ts'
 /** Where a recipient's mail goes, as the `resolve` hook answered, expansions already done. */
 export type Destination = { readonly mailbox: string } | { readonly transport: string; readonly arg: string }
 
-/** A recipient that was answered 250. */
+/** A recipient that was answered 250, or was named from inside; with what its sender wants to hear of it (RFC 3461 §4). */
 export interface AcceptedRecipient {
   /** As the client named it. */
   readonly to: Mailbox
   readonly orcpt?: string
   readonly notify?: Notify
+  /** Who hears of it in place of the message's sender. Named from inside only, and no list: what was asked goes on to where it leads. */
+  readonly returnPath?: Mailbox | null
   /** One, or several after an alias; each with the address it now has. */
   readonly goesTo: readonly ExpandedRecipient[]
 }
 export interface ExpandedRecipient {
   readonly to: Mailbox
+  /** Of a list: what was asked of the list is no business of its members. */
   readonly returnPath?: Mailbox | null
   readonly notify?: Notify
   readonly destination: Destination
@@ -130,7 +133,7 @@ export interface Injection {
   readonly origin: Origin
   readonly user?: string
   readonly sender: Mailbox | null
-  readonly recipients: readonly ExpandedRecipient[]
+  readonly recipients: readonly AcceptedRecipient[]
   readonly bytes: AsyncIterable<Uint8Array>
 }
 export type Inject = (message: Injection) => Promise<QueueId>

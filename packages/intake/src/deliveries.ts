@@ -3,14 +3,12 @@ import type { Mailbox } from '@posthorn/address'
 import type { AcceptedRecipient, ExpandedRecipient, NewRecipient, Notify, SiteKey } from '@posthorn/contracts'
 import { siteOf } from './site.ts'
 
-/** One delivery of the queue for one address that a recipient's mail goes to. */
-export const newRecipient = (
-  expanded: ExpandedRecipient,
-  asked: Pick<AcceptedRecipient, 'orcpt' | 'notify'> = {},
-  due?: number,
-): NewRecipient => {
-  const { to, returnPath, destination } = expanded
-  const notify = expanded.notify ?? asked.notify
+type Asked = Pick<AcceptedRecipient, 'orcpt' | 'notify' | 'returnPath'>
+
+const newRecipient = (member: ExpandedRecipient, asked: Asked, due: number | undefined): NewRecipient => {
+  const { to, destination } = member
+  const notify = member.notify ?? asked.notify
+  const returnPath = member.returnPath === undefined ? asked.returnPath : member.returnPath
   return {
     to,
     site: siteOf(destination),
@@ -25,9 +23,9 @@ export const newRecipient = (
  * The deliveries of the queue that one recipient of a message becomes, with what its sender wants to hear of each (RFC 3461 §5.2.7).
  * `due` is wall time in ms.
  *
- * A mailbox, and an alias with one member, pass everything on. Of an alias with several members the sender would hear as often as it
- * has members, so that they are not asked for successes, and "expanded" is told instead (§5.2.7.3 c). To be taken by a list, whose
- * members have a return path of their own, is delivery, and what was asked of it is no business of its members (§5.2.7.1).
+ * A mailbox, and an alias with one member, pass everything on (§5.2.7.2). Of an alias with several members the sender would hear as
+ * often as it has members, so that they are not asked for successes, and "expanded" is told instead (§5.2.7.3 c). To be taken by a
+ * list, whose members have a return path of their own, is delivery, and what was asked of it is no business of its members (§5.2.7.1).
  */
 export const deliveriesOf = (asked: AcceptedRecipient, due?: number): readonly NewRecipient[] => {
   const { goesTo } = asked
@@ -55,8 +53,8 @@ const withoutSuccess = (notify: Notify | undefined): Notify | undefined => {
 
 /** The address that the sender wrote to goes along when the message goes to another, so that reports can name it (RFC 3461 §5.2.1). */
 const forwarded = (member: ExpandedRecipient, asked: AcceptedRecipient, due: number | undefined): NewRecipient => {
-  const orcpt = asked.orcpt ?? (member.to.wire === asked.to.wire ? undefined : typed(asked.to))
-  return newRecipient(member, { ...unlessAbsent(asked.notify), ...(orcpt !== undefined && { orcpt }) }, due)
+  if (asked.orcpt !== undefined || member.to.wire === asked.to.wire) return newRecipient(member, asked, due)
+  return newRecipient(member, { ...asked, orcpt: typed(asked.to) }, due)
 }
 
 const typed = ({ wire }: Mailbox): string => `${isAscii(wire) ? 'rfc822' : 'utf-8'};${wire}`
@@ -70,5 +68,6 @@ const marker = (asked: AcceptedRecipient, what: 'alias' | 'list', due: number | 
   site: `expanded:${what}` as SiteKey,
   notify: ['success'],
   ...(asked.orcpt !== undefined && { orcpt: asked.orcpt }),
+  ...(asked.returnPath !== undefined && { returnPath: asked.returnPath }),
   ...(due !== undefined && { due }),
 })

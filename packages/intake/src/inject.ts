@@ -3,7 +3,7 @@ import type { Draft, Inject, Injection } from '@posthorn/contracts'
 import { headerEnd, joinBytes, parseHeaders, receivedField } from '@posthorn/message'
 import type { Headers } from '@posthorn/message'
 import { announce, commitDraft, newMessage } from './commit.ts'
-import { newRecipient } from './deliveries.ts'
+import { deliveriesOf } from './deliveries.ts'
 import { distinct, finish } from './letter.ts'
 import type { Letter } from './letter.ts'
 import { LineCheck } from './line-check.ts'
@@ -84,7 +84,7 @@ class Writer {
 
 const letterOf = (injection: Injection, o: IntakeOptions, draft: Draft, content: Content): Omit<Letter, 'body'> => {
   const { origin, user, sender } = injection
-  const recipients = distinct(injection.recipients.map(expanded => newRecipient(expanded)))
+  const recipients = distinct(injection.recipients.flatMap(recipient => deliveriesOf(recipient)))
   const paths = [sender, ...recipients.map(r => r.to)]
   return {
     id: draft.id,

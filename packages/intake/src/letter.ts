@@ -2,8 +2,8 @@ import type { Mailbox } from '@posthorn/address'
 import type { Awaitable, NewRecipient, Origin, QueueId } from '@posthorn/contracts'
 import { field, withFields } from '@posthorn/message'
 import type { Body, HeaderField, Headers } from '@posthorn/message'
+import { andThen } from '@posthorn/plugin'
 import type { Edit, Recipient, SignalSource } from '@posthorn/plugin'
-import { andThen } from './awaitable.ts'
 import { EnqueueContext } from './context.ts'
 import { deliveriesOf } from './deliveries.ts'
 import type { IntakeOptions } from './options.ts'
@@ -102,15 +102,10 @@ const addRecipients = async (
   const { chain, hostname } = o.options
   const { id, origin, user } = letter
   const from = { chain, hostname, origin, user, session: id, sender: stamped.sender }
-  const more: NewRecipient[] = []
-  for (const { returnPath, ...asked } of o.added) {
-    // Its return path is not a list's: what is asked for it goes on to where it leads, as for any other recipient.
-    const resolved = await resolveRecipients([asked], from)
-    // Without the copy that a policy demands the message is not taken: an archive has no holes.
-    if (!resolved.ok) return { failed: `added recipient ${resolved.to.wire}: ${resolved.why}` }
-    for (const delivery of deliveriesOf({ ...asked, goesTo: resolved.goesTo }))
-      more.push(returnPath === undefined ? delivery : { returnPath, ...delivery })
-  }
+  const resolved = await resolveRecipients(o.added, from)
+  // Without the copy that a policy demands the message is not taken: an archive has no holes.
+  if (!resolved.ok) return { failed: `added recipient ${resolved.to.wire}: ${resolved.why}` }
+  const more = resolved.recipients.flatMap(recipient => deliveriesOf(recipient))
   return { ...stamped, recipients: distinct([...letter.recipients, ...more]) }
 }
 

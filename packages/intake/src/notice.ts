@@ -4,7 +4,7 @@ import { headerEnd, parseHeaders, bodyOf, receivedField } from '@posthorn/messag
 import type { BuiltReport } from '@posthorn/dsn'
 import type { Recipient } from '@posthorn/plugin'
 import { newMessage } from './commit.ts'
-import { newRecipient } from './deliveries.ts'
+import { deliveriesOf } from './deliveries.ts'
 import { finish } from './letter.ts'
 import type { Letter } from './letter.ts'
 import type { IntakeOptions } from './options.ts'
@@ -37,7 +37,7 @@ interface Addressed {
 }
 
 /** Nobody is told of what becomes of a report (RFC 5321 §6.1), and successes of it interest nobody (RFC 3461 §6.1). */
-const asRecipient = (to: Mailbox): Recipient => ({ to, notify: 'never' })
+const asRecipient = (to: Mailbox): Recipient => ({ to, notify: 'never', returnPath: null })
 
 /** The report's reader; or else whoever gets double bounces. */
 const address = async (report: ReportToPrepare, id: QueueId, o: Prepare): Promise<Addressed> => {
@@ -81,7 +81,10 @@ export const prepareReport = async (
     origin: 'bounce',
     user: undefined,
     sender: null,
-    recipients: result.goesTo.map(reader => newRecipient({ ...reader, notify: 'never', returnPath: null })),
+    recipients: result.recipients
+      .flatMap(reader => deliveriesOf(reader))
+      // Nor does a list that the reader is on hear of it.
+      .map(delivery => ({ ...delivery, notify: 'never', returnPath: null })),
     headers: parseHeaders(report.bytes.subarray(0, end)),
     body: bodyOf(body),
     smtputf8: report.smtputf8,

@@ -170,7 +170,11 @@ export class LmtpReception implements Reception {
         requireTls: t.requireTls,
       },
       returnPath: first.returnPath,
-      recipients: copies.map((copy): NewRecipient => ({ to: copy.to.to, site: copy.site })),
+      recipients: copies.map(({ to: { to, notify }, site }): NewRecipient => ({
+        to,
+        site,
+        ...(notify !== undefined && { notify }),
+      })),
       body,
       arrived: this.#o.clock.wall(),
       stillOurs: () => true,

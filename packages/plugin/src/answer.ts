@@ -45,7 +45,8 @@ const recipientOf = (x: unknown): Recipient | undefined => {
   }
 }
 
-const recipientsOf = (x: unknown): readonly Recipient[] | undefined => {
+/** Recipients that a plugin names. */
+export const recipientsOf = (x: unknown): readonly Recipient[] | undefined => {
   if (!Array.isArray(x)) return undefined
   const all = x.map(recipientOf).filter(recipient => recipient !== undefined)
   return all.length === x.length ? all : undefined

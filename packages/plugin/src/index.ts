@@ -33,6 +33,10 @@ export type { Slot, Slots } from './slot.ts'
 export { Scope } from './scope.ts'
 export { keepVerdict, Noting } from './noting.ts'
 export type { SignalSource } from './scope.ts'
+export { andThen, isPending } from './awaitable.ts'
+export { Expander } from './expansion.ts'
+export type { Expanded, ExpansionTerms } from './expansion.ts'
+export { recipientsOf } from './answer.ts'
 export { createChain } from './chain.ts'
 export type {
   Chain,

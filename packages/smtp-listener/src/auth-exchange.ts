@@ -9,7 +9,7 @@ import {
   encodeReply,
   mechanismUnknown,
 } from '@posthorn/reply'
-import { isStop, stopReply } from '@posthorn/plugin'
+import { andThen, isStop, stopReply } from '@posthorn/plugin'
 import type {
   Authenticator,
   Awaitable,
@@ -20,7 +20,6 @@ import type {
 } from '@posthorn/contracts'
 import type { Reject, Reply } from '@posthorn/reply'
 import type { Command } from '@posthorn/smtp'
-import { andThen } from './awaitable.ts'
 import { refuseLine } from './faulty-line.ts'
 import { mechanismsNow } from './keywords.ts'
 import { mechanismOf } from './sasl/mechanisms.ts'

@@ -12,12 +12,11 @@ import {
   tooBig,
 } from '@posthorn/reply'
 import { parseHeaders } from '@posthorn/message'
-import { isStop, stopReply } from '@posthorn/plugin'
+import { andThen, isPending, isStop, stopReply } from '@posthorn/plugin'
 import type { Body, Headers } from '@posthorn/message'
 import type { Awaitable, Disposition, Reception, Verdict } from '@posthorn/contracts'
 import type { HookOut, Stop } from '@posthorn/plugin'
 import type { Reply } from '@posthorn/reply'
-import { andThen, isPending } from './awaitable.ts'
 import { HeaderCollector } from './header-collector.ts'
 import { faultOf } from './line-check.ts'
 import type { ChunkReader } from './chunk-reader.ts'

@@ -1,5 +1,6 @@
 import { ehlo } from '@posthorn/reply'
 import { parseDomain } from '@posthorn/address'
+import { Expander } from '@posthorn/plugin'
 import type { Clock, Journal, Random, ScramVerifier } from '@posthorn/contracts'
 import type { Domain } from '@posthorn/address'
 import { keywords } from './keywords.ts'
@@ -19,6 +20,8 @@ const HOUR = 3_600_000
 export class Desk {
   readonly service: Service
   readonly limits: Limits
+  /** What addresses are, and whom they stand for. */
+  readonly expander: Expander
   readonly clock: Clock
   readonly random: Random
   readonly journal: Journal
@@ -51,6 +54,11 @@ export class Desk {
       throw new RangeError(`service ${service.name} has implicit TLS and no certificate`)
     this.service = service
     this.limits = { ...defaultLimits, ...service.limits }
+    this.expander = new Expander(service.chain, {
+      depth: this.limits.expansionDepth,
+      addresses: this.limits.expansions,
+      loops: 'fail',
+    })
     this.clock = deps.clock
     this.random = deps.random
     this.journal = deps.journal

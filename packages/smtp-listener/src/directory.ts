@@ -9,13 +9,11 @@ import {
   policyFailure,
   replyNeedsSmtputf8,
 } from '@posthorn/reply'
-import { isStop, stopReply } from '@posthorn/plugin'
+import { andThen, isStop, stopReply } from '@posthorn/plugin'
 import type { Awaitable } from '@posthorn/contracts'
 import type { Command } from '@posthorn/smtp'
 import type { Mailbox } from '@posthorn/address'
-import { andThen } from './awaitable.ts'
 import { Envelope } from './envelope.ts'
-import { Expansion } from './expansion.ts'
 import type { Session } from './session.ts'
 import type { Said } from './stage.ts'
 
@@ -54,12 +52,12 @@ export const verify = (session: Session, command: Asked): Awaitable<Said> => {
 
 /** EXPN: the addresses to which mail for this one goes. */
 export const expand = (session: Session, command: Asked): Awaitable<Said> => {
-  const { service, limits } = session.desk
+  const { service, expander } = session.desk
   const { directory } = service
   if (directory === undefined || !mayExpand(session)) return encodeReply(notImplemented)
   const to = namedBy(command, directory.domain)
   if (to === undefined) return encodeReply(noSuchList)
-  return andThen(new Expansion(service.chain, asIfMail(session), limits, { to }).run(), found => {
+  return andThen(expander.expand({ to }, asIfMail(session)), found => {
     if (!found.ok) return encodeReply(stopReply(found.stop))
     const members = found.goesTo.map(member => member.to.wire)
     const [only] = found.goesTo

@@ -1,7 +1,7 @@
+import { andThen } from '@posthorn/plugin'
 import type { Body, Headers } from '@posthorn/message'
 import type { Awaitable, Disposition, Reception } from '@posthorn/contracts'
 import type { Reply } from '@posthorn/reply'
-import { andThen } from './awaitable.ts'
 
 /** A piece shorter than this is gathered with others. */
 const SMALL = 1024

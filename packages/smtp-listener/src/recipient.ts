@@ -1,10 +1,8 @@
 import { encodeReply, recipientOk, relayDenied } from '@posthorn/reply'
-import { permit, stopReply } from '@posthorn/plugin'
+import { andThen, permit, stopReply } from '@posthorn/plugin'
 import type { Awaitable, Verdict } from '@posthorn/contracts'
 import type { HookOut, Recipient, Stop } from '@posthorn/plugin'
 import type { Command } from '@posthorn/smtp'
-import { andThen } from './awaitable.ts'
-import { Expansion } from './expansion.ts'
 import type { Envelope } from './envelope.ts'
 import type { Session } from './session.ts'
 import type { Said } from './stage.ts'
@@ -44,24 +42,20 @@ export const addRecipient = (
 ): Awaitable<Said> => {
   if (answer !== permit) return refuseRecipient(session, envelope, recipient, { stop: relayDenied })
   if (envelope.again(recipient)) return encodeReply(recipientOk)
-  const { service, limits } = session.desk
   const before = envelope.lastVerdict
-  const expansion = new Expansion(service.chain, envelope, limits, recipient)
-  return andThen(expansion.run(), destinations => {
+  return andThen(session.desk.expander.expand(recipient, envelope), expanded => {
     const rcpt = recipient.to.wire
-    if (!destinations.ok) {
-      if (destinations.why !== undefined) session.event('policy.error', { rcpt, why: destinations.why }, 'error')
+    if (!expanded.ok) {
+      if (expanded.why !== undefined) session.event('policy.error', { rcpt, why: expanded.why }, 'error')
       // Nobody's verdict means that nobody knew the address.
       const by = envelope.lastVerdict === before ? undefined : envelope.lastVerdict
-      return refuseRecipient(session, envelope, recipient, { stop: destinations.stop, by })
+      return refuseRecipient(session, envelope, recipient, { stop: expanded.stop, by })
     }
-    if (expansion.missing.length > 0)
-      session.event(
-        'policy.verdict',
-        { rcpt, why: 'members left out', members: expansion.missing.slice(0, 20) },
-        'warn',
-      )
-    envelope.accept(recipient, destinations.goesTo)
+    if (expanded.missing.length > 0) {
+      const members = expanded.missing.slice(0, 20).map(member => member.wire)
+      session.event('policy.verdict', { rcpt, why: 'members left out', members }, 'warn')
+    }
+    envelope.accept(recipient, expanded.goesTo)
     return encodeReply(recipientOk)
   })
 }

@@ -1,6 +1,6 @@
 import { encodeReply, shuttingDown } from '@posthorn/reply'
+import { isPending } from '@posthorn/plugin'
 import type { Awaitable, Clock, Wire } from '@posthorn/contracts'
-import { isPending } from './awaitable.ts'
 import { Deadline } from './deadline.ts'
 import { Link } from './link.ts'
 import type { Input } from './input.ts'

@@ -20,13 +20,12 @@ import {
   tooBig,
   tooManyRecipients,
 } from '@posthorn/reply'
-import { isStop, stopReply } from '@posthorn/plugin'
+import { andThen, isStop, stopReply } from '@posthorn/plugin'
 import type { Awaitable } from '@posthorn/contracts'
 import type { DecideHook, HookContext, HookIn, HookOut, Stop } from '@posthorn/plugin'
 import type { Reply } from '@posthorn/reply'
 import type { Command, Verb } from '@posthorn/smtp'
 import { beginAuth } from './auth-exchange.ts'
-import { andThen } from './awaitable.ts'
 import { takeChunk } from './chunk.ts'
 import { beginData, refuseData, withoutRecipients } from './data.ts'
 import { expand, verify } from './directory.ts'

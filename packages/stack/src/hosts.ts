@@ -1,6 +1,7 @@
 import type { Mailbox } from '@posthorn/address'
+import { recipientsOf } from '@posthorn/plugin'
 import type { Host, Recipient } from '@posthorn/plugin'
-import type { Clock, ExpandedRecipient, Inject, Journal, Outcome, Random, Resolver } from '@posthorn/contracts'
+import type { AcceptedRecipient, Clock, Inject, Journal, Outcome, Random, Resolver } from '@posthorn/contracts'
 import type { Store } from './environment.ts'
 
 /** What the hosts of plugins are made of. `inject` and `resolve` need the chain, which needs the hosts: they are filled in last. */
@@ -15,7 +16,7 @@ export interface HostParts {
 }
 export interface Injector {
   readonly inject: Inject
-  readonly resolve: (recipients: readonly Recipient[], sender: Mailbox | null) => Promise<readonly ExpandedRecipient[]>
+  readonly resolve: (recipients: readonly Recipient[], sender: Mailbox | null) => Promise<readonly AcceptedRecipient[]>
 }
 
 /** What each plugin is given at set-up, by its name. `injector` is asked when a plugin injects, which it can't before the stack is made. */
@@ -32,7 +33,9 @@ export const hostsOf =
     inject: async ({ origin, sender, rcpts, bytes }) => {
       const ready = injector()
       if (ready === undefined) throw new Error('nothing can be injected during set-up')
-      return ready.inject({ origin, sender, bytes, recipients: await ready.resolve(rcpts, sender) })
+      const named = recipientsOf(rcpts)
+      if (named === undefined) throw new TypeError('rcpts of inject has something that is no recipient')
+      return ready.inject({ origin, sender, bytes, recipients: await ready.resolve(named, sender) })
     },
     pause: (site, ms, why) => o.store.pause(site, o.clock.wall() + ms, why),
   })

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Journal } from '@posthorn/contracts'
 import { parseMailbox } from '@posthorn/address'
 import { definePlugin } from '@posthorn/plugin'
+import type { Host, Recipient } from '@posthorn/plugin'
 import { checkConfig } from './config.ts'
 import { StackError } from './stack-error.ts'
 import { createStack } from './stack.ts'
@@ -105,6 +106,54 @@ test('a stack tells of its life in order, with what it was made of and where it 
   ])
 })
 
+describe('mail that a plugin injects', () => {
+  async function* bytes(): AsyncGenerator<Uint8Array> {
+    yield new TextEncoder().encode('Subject: x\r\n\r\nx\r\n')
+  }
+  /** What the deliveries of a message for these recipients are asked for. */
+  const injected = async (rcpts: readonly Recipient[]): Promise<readonly string[]> => {
+    const tried: string[] = []
+    const both = Promise.withResolvers<void>()
+    let inject: Host['inject'] | undefined
+    const digest = definePlugin({
+      name: 'digest',
+      setup: host => {
+        inject = host.inject
+        return {
+          attempt: (_, { rcpt: { to, notify = '-', orcpt = '-' } }) => {
+            if (tried.push(`${to.wire} ${String(notify)} ${orcpt}`) === 2) both.resolve()
+            return { hold: 'seen' }
+          },
+        }
+      },
+    })
+    const aliases = { team: ['ann', 'bob'] }
+    const stack = await createStack(configure({ mailboxes: ['ann', 'bob'], aliases, plugins: [digest] }), { state })
+    await stack.start()
+    try {
+      await inject?.({ origin: 'list', sender: parseMailbox('list@example.org')!, rcpts, bytes: bytes() })
+      await both.promise
+    } finally {
+      await stack.stop()
+    }
+    return tried.toSorted()
+  }
+  const to = parseMailbox('team@example.org')!
+
+  test('keeps what the plugin asks for a recipient, also where that one is an alias (RFC 3461 §5.2.7.3)', async () => {
+    expect(await injected([{ to, notify: ['delay'], orcpt: 'rfc822;x@old.example' }])).toEqual([
+      'ann@example.org delay rfc822;x@old.example',
+      'bob@example.org delay rfc822;x@old.example',
+    ])
+  })
+  test('is not taken with recipients that are none, and what is wrong is said', async () => {
+    for (const more of [{ notify: 'sometimes' }, { orcpt: 'rfc822;x\r\nRCPT' }, { returnPath: 'ann' }])
+      await expect(injected([{ to, ...more } as unknown as Recipient])).rejects.toThrow(
+        'rcpts of inject has something that is no recipient',
+      )
+  })
+})
+
 describe("a plugin's own transport", () => {
   const deliverTo = (name: string, done: (text: string) => void) =>
     definePlugin({
@@ -128,7 +177,7 @@ describe("a plugin's own transport", () => {
     await stack.inject({
       origin: 'api',
       sender: null,
-      recipients: [{ to, destination: { transport: 'shelves', arg: 'shelf' } }],
+      recipients: [{ to, goesTo: [{ to, destination: { transport: 'shelves', arg: 'shelf' } }] }],
       bytes: (async function* () {
         yield new TextEncoder().encode('Subject: keep\r\n\r\nthis\r\n')
       })(),

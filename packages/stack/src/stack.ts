@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { parseMailbox } from '@posthorn/address'
-import type { ExpandedRecipient, Inject, Journal, Resolver, Wire } from '@posthorn/contracts'
+import type { AcceptedRecipient, Inject, Journal, Resolver, Wire } from '@posthorn/contracts'
 import { createResolver } from '@posthorn/dns'
 import { createInject, createIntake, prepareReport, resolveRecipients, type ResolveFor } from '@posthorn/intake'
 import { createLmtpIntake, createMailboxes, type LocalMailboxes } from '@posthorn/mda'
@@ -90,10 +90,10 @@ const resolverOf = (
 const resolveAll = async (
   recipients: readonly Recipient[],
   o: Omit<ResolveFor, 'origin' | 'session'>,
-): Promise<readonly ExpandedRecipient[]> => {
+): Promise<readonly AcceptedRecipient[]> => {
   const found = await resolveRecipients(recipients, { ...o, origin: 'api', session: 'inject' })
   if (!found.ok) throw new Error(`${found.to.wire}: ${found.why}`)
-  return found.goesTo
+  return found.recipients
 }
 
 /**

@@ -40,7 +40,7 @@ const world = () => {
           recipients.map(({ to, notify }) => ({
             to,
             ...(notify === undefined ? {} : { notify }),
-            destination: { transport: 'mx', arg: to.domain },
+            goesTo: [{ to, destination: { transport: 'mx', arg: to.domain } }],
           })),
       },
     )

@@ -3,9 +3,10 @@ import type { Inject, Injection, QueueId } from '@posthorn/contracts'
 import { createInject, doubleBounce, parseSite, prepareReport, resolveRecipients, siteOf } from '@posthorn/intake'
 import type { PreparedReport } from '@posthorn/intake'
 import { utf8 } from '@posthorn/message'
+import type { Recipient, Resolved } from '@posthorn/plugin'
 import type { SiteKey } from '@posthorn/contracts'
 import { reject } from '@posthorn/reply'
-import { box, claims, failing, plugin, storeError, textOf, worldOf } from './setup.ts'
+import { box, claims, failing, plugin, storeError, textOf, to, worldOf } from './setup.ts'
 
 async function* chunks(...texts: readonly string[]): AsyncGenerator<Uint8Array> {
   for (const text of texts) yield utf8(text)
@@ -13,7 +14,7 @@ async function* chunks(...texts: readonly string[]): AsyncGenerator<Uint8Array> 
 const injection = (bytes: AsyncIterable<Uint8Array>, more: Partial<Injection> = {}): Injection => ({
   origin: 'api',
   sender: box('app@example.org'),
-  recipients: [{ to: box('bob@example.net'), destination: { transport: 'mx', arg: 'example.net' } }],
+  recipients: [to('bob@example.net')],
   bytes,
   ...more,
 })
@@ -90,6 +91,69 @@ describe('a message put in from inside', () => {
   })
 })
 
+describe('what is asked of a recipient that is named from inside', () => {
+  const members: Readonly<Record<string, Resolved>> = {
+    one: { expand: [{ to: box('carl@example.net') }] },
+    team: { expand: [{ to: box('bob@example.org') }, { to: box('carl@example.net') }] },
+    list: { expand: [{ to: box('carl@example.net') }], returnPath: box('owner@example.org') },
+    bob: { mailbox: 'bob' },
+    carl: { transport: 'mx', arg: 'example.net' },
+  }
+  const asked = { orcpt: 'rfc822;x@old.example', notify: ['success', 'delay'] } as const
+  const own = { ...asked, returnPath: box('hear@example.org') }
+  test.each<[string, Recipient, readonly string[]]>([
+    ['a mailbox', { to: box('bob@example.org'), ...asked }, ['local:bob success,delay rfc822;x@old.example =']],
+    [
+      '§5.2.7.2: an alias with one member',
+      { to: box('one@example.org'), notify: ['success'] },
+      ['mx:example.net success rfc822;one@example.org ='],
+    ],
+    [
+      '§5.2.7.3 (c): an alias with several members',
+      { to: box('team@example.org'), ...asked },
+      [
+        'expanded:alias success rfc822;x@old.example =',
+        'local:bob delay rfc822;x@old.example =',
+        'mx:example.net delay rfc822;x@old.example =',
+      ],
+    ],
+    [
+      '§5.2.7.3 (c): the same, with a return path of its own',
+      { to: box('team@example.org'), ...own },
+      [
+        'expanded:alias success rfc822;x@old.example hear@example.org',
+        'local:bob delay rfc822;x@old.example hear@example.org',
+        'mx:example.net delay rfc822;x@old.example hear@example.org',
+      ],
+    ],
+    [
+      '§5.2.7.1: a list',
+      { to: box('list@example.org'), ...asked },
+      ['expanded:list success rfc822;x@old.example =', 'mx:example.net - - owner@example.org'],
+    ],
+    [
+      '§4.1: nothing',
+      { to: box('team@example.org'), notify: 'never' },
+      ['local:bob never rfc822;team@example.org =', 'mx:example.net never rfc822;team@example.org ='],
+    ],
+  ])('goes to its deliveries as RFC 3461 says: %s', async (_, recipient, deliveries) => {
+    const { options, queue, chain } = await worldOf([plugin('r', { resolve: ({ to: { local } }) => members[local] })])
+    const resolved = await resolveRecipients([recipient], {
+      chain,
+      hostname: 'h',
+      origin: 'api',
+      sender: null,
+      session: 's',
+    })
+    if (!resolved.ok) throw new Error(resolved.why)
+    await createInject(options)(injection(chunks('A: b\r\n\r\n'), { recipients: resolved.recipients }))
+    const made = (await claims(queue)).map(({ site, to: { notify, orcpt, returnPath } }) =>
+      [site, notify ?? '-', orcpt ?? '-', returnPath?.wire ?? '='].join(' '),
+    )
+    expect(made.toSorted()).toEqual(deliveries)
+  })
+})
+
 describe('a report', () => {
   const bytes = utf8('Subject: bounce\r\n\r\ntext\r\n')
   const report = { bytes, smtputf8: false, body: '7bit' as const, about: 'Q1' as QueueId, to: box('alice@example.com') }
@@ -145,54 +209,56 @@ describe('a report', () => {
 })
 
 describe('recipients that no client named', () => {
-  const ask = async (resolve: Parameters<typeof plugin>[1]['resolve'], name = 'a@example.org') => {
+  const ask = async (resolve: Parameters<typeof plugin>[1]['resolve'], ...more: readonly Recipient[]) => {
     const { chain } = await worldOf(resolve ? [plugin('r', { resolve })] : [])
-    return resolveRecipients([{ to: box(name) }], { chain, hostname: 'h', origin: 'list', sender: null, session: 's' })
+    return resolveRecipients([{ to: box('a@example.org') }, ...more], {
+      chain,
+      hostname: 'h',
+      origin: 'list',
+      sender: null,
+      session: 's',
+    })
   }
 
-  test('expand as far as they go, with the return path of what they came through, each once', async () => {
-    const owner = box('owner@example.org')
-    const result = await ask(({ to }) =>
-      to.local === 'a'
-        ? {
-            expand: [
-              { to: box('b@x.example') },
-              { to: box('c@x.example'), returnPath: null },
-              { to: box('b@x.example') },
-            ],
-            returnPath: owner,
-            keep: 'a',
-          }
-        : { mailbox: to.local },
-    )
-    expect(result).toEqual({
+  test('keep what was asked of them, next to where their mail goes', async () => {
+    const asked: Recipient = {
+      to: box('b@x.example'),
+      notify: ['delay'],
+      orcpt: 'rfc822;x@y.example',
+      returnPath: null,
+    }
+    expect(await ask(({ to: { local } }) => ({ mailbox: local }), asked)).toEqual({
       ok: true,
-      goesTo: [
-        { to: box('a@example.org'), destination: { mailbox: 'a' } },
-        { to: box('b@x.example'), destination: { mailbox: 'b' }, returnPath: owner },
-        { to: box('c@x.example'), destination: { mailbox: 'c' }, returnPath: null },
+      recipients: [
+        { to: box('a@example.org'), goesTo: [{ to: box('a@example.org'), destination: { mailbox: 'a' } }] },
+        { ...asked, goesTo: [{ to: asked.to, destination: { mailbox: 'b' } }] },
       ],
     })
   })
 
-  test('that expand without end are given up', async () => {
+  test('that expand without end are given up for now, and a loop is left out', async () => {
     const endless = await ask(({ to }) => ({ expand: [{ to: box(`${to.local}x@example.org`) }] }))
-    expect(endless).toMatchObject({ ok: false, permanent: false })
+    expect(endless).toMatchObject({ ok: false, permanent: false, why: 'addresses expand too deep' })
     const many = Array.from({ length: 1001 }, (_, i) => ({ to: box(`m${i}@example.org`) }))
     expect(await ask(() => ({ expand: many }))).toMatchObject({ ok: false, permanent: false })
+    const loop = [{ to: box('a@example.org') }, { to: box('b@example.org') }]
+    const around = await ask(({ to }) => (to.local === 'a' ? { expand: loop } : { mailbox: to.local }))
+    expect(around).toMatchObject({ ok: true, recipients: [{ goesTo: [{ destination: { mailbox: 'b' } }] }] })
   })
 
-  test('lose members that do not exist, but not all of them', async () => {
-    const some = await ask(({ to }) =>
-      to.local === 'a'
-        ? { expand: [{ to: box('b@x.example') }, { to: box('no@x.example') }] }
-        : to.local === 'b'
-          ? { mailbox: 'b' }
-          : undefined,
-    )
-    expect(some).toMatchObject({ ok: true, goesTo: [{ destination: { mailbox: 'b' } }] })
-    const none = await ask(({ to }) => (to.local === 'a' ? { expand: [{ to: box('no@x.example') }] } : undefined))
-    expect(none).toMatchObject({ ok: false, permanent: true })
+  test('lose members that do not exist, but not all of them, and none that was named', async () => {
+    const all: Readonly<Record<string, readonly string[]>> = {
+      a: ['b@x.example', 'no@x.example'],
+      none: ['no@x.example'],
+    }
+    const resolve: Parameters<typeof ask>[0] = ({ to: { local } }) =>
+      local === 'b' ? { mailbox: 'b' } : all[local] && { expand: all[local].map(address => ({ to: box(address) })) }
+    expect(await ask(resolve)).toMatchObject({
+      ok: true,
+      recipients: [{ goesTo: [{ destination: { mailbox: 'b' } }] }],
+    })
+    for (const name of ['none', 'nobody'])
+      expect(await ask(resolve, { to: box(`${name}@example.org`) })).toMatchObject({ ok: false, permanent: true })
   })
 })
 

@@ -387,7 +387,7 @@ describe('stamp and seal', () => {
     ])
     expect(await bring(intake)).toMatchObject({ code: 451, enhanced: '4.3.0' })
     expect(await claims(queue)).toEqual([])
-    expect(events).toMatchObject([{ name: 'policy.error', why: 'added recipient nobody@example.org: no such mailbox' }])
+    expect(events).toMatchObject([{ name: 'policy.error', why: 'added recipient nobody@example.org: No such mailbox' }])
   })
 
   test.each(['stamp', 'seal'] as const)('row 51: a plugin that throws in %s defers that message alone', async hook => {

@@ -1,6 +1,6 @@
 import type { Awaitable } from '@posthorn/contracts'
 
-/** Whether an answer is still to come. Contracts answer with real promises only. */
+/** Whether an answer is still to come. Contracts and chains answer with real promises only. */
 export const isPending = <T>(answer: Awaitable<T>): answer is Promise<T> => answer instanceof Promise
 
 /**
