@@ -180,6 +180,41 @@ test('a worker that is killed under load loses nothing and stops nobody else, an
   expect(await running.stop()).toBe(0)
 })
 
+test('a worker whose event loop is held up by a plugin is killed and replaced, and what it had in its hands is delivered', async () => {
+  const stalled = await makeSite({
+    users: [user],
+    // Waits at first, so that the client has its 250; then once never comes back.
+    head: `import { existsSync, writeFileSync } from 'node:fs'
+import { definePlugin, pass } from '@posthorn/plugin'
+const isFirst = (name) => {
+  const file = new URL(name, import.meta.url)
+  return !existsSync(file) && (writeFileSync(file, ''), true)
+}
+const stall = definePlugin({ name: 'stall', setup: () => ({ attempt: () => {
+  if (isFirst('waited')) return { wait: 500, why: 'not yet' }
+  while (isFirst('stalled')) for (;;);
+  return pass
+} }) })`,
+    body: `workers: 2, plugins: [stall], timeouts: { worker: '3s' },`,
+  })
+  try {
+    const running = (last = await stalled.start())
+    await workersOf(running)
+    const t = await greeted(running.port('mx'))
+    expect(await sendMail(t, mail('held-up'))).toMatch(/^250 /)
+    const hung = await until('a worker that hangs', () => eventsOf(running).find(e => e.event === 'worker.hung'))
+    expect(hung).toMatchObject({ level: 'error', silentMs: 3000, pid: expect.any(Number) })
+    await stalled.arrived(user, 'end-of-held-up')
+    await until('another worker', () => startedWorkers(running).length > 2 || undefined)
+    expect(eventsOf(running)).toContainEqual(
+      expect.objectContaining({ event: 'worker.ended', level: 'error', pid: hung.pid, signal: 'SIGKILL' }),
+    )
+    expect(await running.stop()).toBe(0)
+  } finally {
+    stalled.remove()
+  }
+})
+
 test('when the owner of the queue is killed its workers end by themselves, and the next run delivers what was promised', async () => {
   const running = await start()
   const pids = await workersOf(running)

@@ -78,7 +78,7 @@ export class Crew implements Runnable {
     const { journal } = this.#owner
     this.#workers = Array.from({ length: config.workers }, (_, i) => {
       const order = { begin: { ...common, number: i + 1 } }
-      return new WorkerProcess({ order, journal, log: this.#log })
+      return new WorkerProcess({ order, silenceMs: config.timeouts.worker, journal, log: this.#log })
     })
     try {
       await Promise.all(this.#workers.map(worker => worker.start()))

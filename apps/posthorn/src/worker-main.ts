@@ -61,6 +61,7 @@ collectYoungGarbage()
 process.on('message', (word: WorkerOrder | WorkerWord) => {
   if ('begin' in word) void begin(word.begin)
   else if ('stop' in word) void stop(word.stop.graceMs)
+  else if ('ping' in word) void say({ alive: true })
   else if ('giveBack' in word) stack?.dispatcher.giveBack(word.giveBack.site, word.giveBack.why)
   else void say({ reasons: { number: word.whyWait.number, why: word.whyWait.held.map(whyWaits) } })
 })

@@ -23,6 +23,8 @@ export interface WorkerOrder {
 /** What a worker is told later. */
 export type WorkerWord =
   | { readonly stop: { readonly graceMs: number } }
+  /** Asks for a sign of life. */
+  | { readonly ping: true }
   /** An operator has suspended that site: what the dispatcher holds of it goes back. */
   | { readonly giveBack: { readonly site: SiteKey; readonly why: string } }
   /** An operator asks why what the dispatcher holds is not being tried; answered under the same number. */
@@ -32,4 +34,5 @@ export type WorkerWord =
 export type WorkerSays =
   | { readonly ready: true }
   | { readonly failed: string }
+  | { readonly alive: true }
   | { readonly reasons: { readonly number: number; readonly why: readonly (string | null)[] } }

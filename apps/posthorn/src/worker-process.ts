@@ -2,6 +2,8 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Journal } from '@posthorn/contracts'
 import { StackError } from '@posthorn/stack'
+import { systemClock as clock } from '@posthorn/system'
+import { Heartbeat } from './heartbeat.ts'
 import type { Held } from './queue-operations.ts'
 import { passLines, type LineStream } from './whole-lines.ts'
 import type { WorkerOrder, WorkerSays, WorkerWord } from './worker-order.ts'
@@ -25,12 +27,14 @@ const program = fileURLToPath(
 
 export interface WorkerProcessOptions {
   readonly order: WorkerOrder
+  /** How long it may not answer before it counts as hung, in ms. */
+  readonly silenceMs: number
   readonly journal: Journal
   /** Takes its log lines. */
   readonly log: LineStream
 }
 
-/** One worker, and its successors: it is started again whenever it ends unasked. */
+/** One worker, and its successors: it is started again whenever it ends unasked, and made to end when it hangs. */
 export class WorkerProcess {
   readonly #o: WorkerProcessOptions
   #child: ChildProcess | undefined
@@ -99,12 +103,15 @@ export class WorkerProcess {
       const late = setTimeout(() => child.kill('SIGKILL'), beginMs)
       let why: string | undefined
       let ready = false
+      let heartbeat: Heartbeat | undefined
       child.on('message', (says: WorkerSays) => {
+        heartbeat?.heard()
         if ('failed' in says) why = says.failed
         else if ('reasons' in says) this.#asks.get(says.reasons.number)?.(says.reasons.why)
-        else {
+        else if ('ready' in says) {
           clearTimeout(late)
           ready = true
+          heartbeat = this.#watch(child)
           journal.event('worker.started', { worker: number, pid: child.pid })
           resolve()
         }
@@ -112,6 +119,7 @@ export class WorkerProcess {
       child.on('error', error => (why ??= error.message))
       child.once('exit', (code, signal) => {
         clearTimeout(late)
+        heartbeat?.stop()
         this.#child = undefined
         const how = signal === null ? `with ${code}` : `by ${signal}`
         reject(new StackError(why ?? `worker ${number} ended ${how} before it listened`))
@@ -121,6 +129,25 @@ export class WorkerProcess {
       })
       child.send(order, () => undefined)
     })
+  }
+
+  /** SIGKILL at once: a loop that does not turn handles no other signal, and the owner has all that must survive. */
+  #watch(child: ChildProcess): Heartbeat {
+    const { order, silenceMs, journal } = this.#o
+    const heartbeat: Heartbeat = new Heartbeat({
+      clock,
+      silenceMs,
+      ask: () => {
+        // It waits for who reads its log, and that is us.
+        if (child.stdout?.isPaused() === true) heartbeat.heard()
+        this.say({ ping: true })
+      },
+      silent: () => {
+        journal.event('worker.hung', { worker: order.begin.number, pid: child.pid, silentMs: silenceMs }, 'error')
+        child.kill('SIGKILL')
+      },
+    })
+    return heartbeat
   }
 
   #again(livedLong: boolean): void {

@@ -42,6 +42,7 @@ export type EventName =
   | 'service.draining'
   | 'service.stopped'
   | 'worker.started'
+  | 'worker.hung'
   | 'worker.ended'
   | 'config.loaded'
   | 'error'

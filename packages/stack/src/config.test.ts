@@ -78,6 +78,7 @@ describe('a configuration', () => {
     expect(wrong({ limits: { errors: 0 } })).toMatch(/^limits\.errors: .*1.*; found 0$/)
     expect(wrong({ limits: { minimumRate: '-1' } })).toContain('limits.minimumRate: "-1" is not a size')
     expect(wrong({ timeouts: { command: '10ms' } })).toContain('timeouts.command: is shorter than "1s"')
+    expect(wrong({ timeouts: { worker: '2d' } })).toContain('timeouts.worker: is longer than "1d"')
     expect(wrong({ timeouts: { comand: '5m' } })).toContain('timeouts.comand: unknown key; allowed here: command, data')
     expect(wrong({ timeouts: { stress: '6m' } })).toContain('timeouts.stress: is longer than timeouts.command')
   })

@@ -148,6 +148,8 @@ export const schema = z.strictObject({
       auth: patience('30s'),
       proxy: patience('10s'),
       answer: patience('10m'),
+      /** How long a worker process may not answer the owner before it is killed and replaced. */
+      worker: patience('30s').refine(ms => ms <= 86_400_000, 'is longer than "1d"'),
     })
     .prefault({}),
   retry: z
