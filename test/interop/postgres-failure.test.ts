@@ -327,7 +327,7 @@ postgresSuite('several nodes over one queue, and what can go wrong between them 
     const queue = await open(await server.database())
     const bad = { recipients: [sampleRecipient('bob@there.test', { due: 1e300 })] }
     const results = await Promise.allSettled([
-      enqueueSample(queue, sampleMessage({ facts: 'a\0b', tags: ['c\0d'] })),
+      enqueueSample(queue, sampleMessage({ facts: { 'a\0b': 'c\0d' }, tags: ['c\0d'] })),
       enqueueSample(queue, sampleMessage(bad)),
       enqueueSample(queue),
     ])

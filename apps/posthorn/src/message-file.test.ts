@@ -18,7 +18,7 @@ const message = sampleMessage({
   priority: -2,
   tags: ['vip'],
   held: 'look',
-  facts: '{"session":"s"}',
+  facts: { session: 's' },
   expires: 9e12,
 })
 const file = JSON.stringify(messageJson('id' as QueueId, message))

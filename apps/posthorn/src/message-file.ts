@@ -58,6 +58,12 @@ const flag = (value: unknown, what: string): boolean => {
   throw new Wrong(`${what} is neither true nor false`)
 }
 
+const facts = (value: unknown): Fields => {
+  const read = fields(value, 'facts')
+  if (JSON.stringify(read).length <= 100_000) return read
+  throw new Wrong('facts is longer than 100000 characters')
+}
+
 const mailbox = (value: unknown, what: string): Mailbox => {
   const parsed = typeof value === 'string' ? parseMailbox(value, { smtputf8: true }) : undefined
   if (parsed !== undefined) return parsed
@@ -110,7 +116,7 @@ export const messageFrom = (json: string): NewMessage | string => {
       ...optional('expires', m['expires'], number('expires')),
       ...optional('tags', m['tags'], tags => list(tags, 'tags').map(text('a tag'))),
       ...optional('held', m['held'], text('held')),
-      ...optional('facts', m['facts'], text('facts')),
+      ...optional('facts', m['facts'], facts),
     }
   } catch (error) {
     if (error instanceof Wrong) return error.message

@@ -1,7 +1,7 @@
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const encoder = new TextEncoder()
 
-/** Whether a string holds anything beyond ASCII. */
+/** Whether a string holds nothing beyond ASCII. */
 export const isAscii = (text: string): boolean => /^[\0-\x7f]*$/.test(text)
 
 /**

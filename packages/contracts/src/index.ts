@@ -22,6 +22,7 @@ export type {
   DeliveryState,
   Draft,
   Envelope,
+  Facts,
   Fate,
   Filter,
   FilterField,

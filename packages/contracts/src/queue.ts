@@ -38,6 +38,9 @@ export interface NewRecipient {
   readonly due?: number
 }
 
+/** Facts of a message by name. */
+export type Facts = Readonly<Record<string, unknown>>
+
 export interface NewMessage {
   readonly envelope: Envelope
   readonly recipients: readonly NewRecipient[]
@@ -48,8 +51,8 @@ export interface NewMessage {
   readonly tags?: readonly string[]
   /** The reason, when it waits for an operator or a policy. */
   readonly held?: string
-  /** JSON of what is worth keeping for `show`: session, client, verdicts. */
-  readonly facts?: string
+  /** What is worth keeping for `show`: session, client, verdicts. Plain data, since it is stored as JSON. */
+  readonly facts?: Facts
   /** Bytes before the body: the trace headers and the (edited) header block with its empty line. */
   readonly head?: Uint8Array
 }
@@ -188,7 +191,7 @@ export interface QueueEntry {
   readonly envelope: Envelope
   readonly size: number
   readonly arrived: number
-  readonly facts?: string
+  readonly facts?: Facts
   readonly queued: readonly QueueRow[]
   /** What is still queued of it as it could be enqueued again, its content being that of `open`; absent when it has left. */
   readonly message?: Omit<NewMessage, 'head'>

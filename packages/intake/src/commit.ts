@@ -23,7 +23,7 @@ export const newMessage = (letter: Letter, finished: Finished, terms: Terms): Ne
   return {
     envelope: { ...terms.envelope, returnPath: finished.sender, origin, ...(user !== undefined && { user }) },
     recipients: finished.recipients,
-    facts: JSON.stringify(facts),
+    facts,
     head: renderHeaders(finished.headers),
     ...(priority !== 0 && { priority }),
     ...(finished.tags.length > 0 && { tags: finished.tags }),

@@ -9,7 +9,10 @@ export interface LogStream {
 /** Beyond this many characters waiting for a slow stream, lines are counted instead of kept. */
 const MAX_WAITING = 8 << 20
 
-/** Gathers the lines of one turn of the event loop into one write, and keeps memory bounded when the stream is slow. */
+/** After a write, lines gather for so long, in ms: a busy server writes many at once, and a line of a quiet one leaves at once. */
+const GATHER_MS = 10
+
+/** Gathers lines into few writes, and keeps memory bounded when the stream is slow. */
 export class LineSink {
   readonly #stream: LogStream
   readonly #lost: (lines: number) => string
@@ -43,10 +46,13 @@ export class LineSink {
     this.#text += line
     if (this.#scheduled || this.#blocked) return
     this.#scheduled = true
-    setImmediate(() => {
-      this.#scheduled = false
-      this.#push()
-    })
+    setImmediate(this.#round)
+  }
+  readonly #round = (): void => {
+    this.#scheduled = this.#text !== '' && !this.#blocked
+    if (!this.#scheduled) return
+    this.#push()
+    setTimeout(this.#round, GATHER_MS)
   }
   #push(): void {
     if (this.#blocked || this.#dead) return

@@ -1,4 +1,4 @@
-import { parseMailbox, type Domain, type Mailbox } from '@posthorn/address'
+import { nfc, parseMailbox, type Domain, type Mailbox } from '@posthorn/address'
 
 /** One of the things an alias stands for, as configured: a mailbox, another alias, or an address anywhere. */
 export interface Target {
@@ -10,7 +10,8 @@ export interface Target {
 }
 
 /** The key by which local parts of ours are found: without case and in one Unicode form. */
-export const localKey = (local: string): string => local.normalize('NFC').toLowerCase()
+export const localKey = (local: string): string =>
+  nfc(local).toLowerCase()
 
 /** Old mail systems ran programs and wrote files for such targets; refused by name, so that nobody takes silence for support. */
 const COMMANDS = /^[|/:"\\]/

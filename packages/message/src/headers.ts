@@ -169,7 +169,10 @@ class Block implements Headers {
     const marks = this.#scanned
     const colon = marks[at + 1] ?? 0
     const begin = colon === marks[at] ? colon : this.bytes.indexOf(COLON, colon) + 1
-    const text = decoder.decode(this.bytes.subarray(begin, marks[at + 2]))
+    let end = marks[at + 2] ?? 0
+    if (end > begin && this.bytes[end - 1] === LF) end -= this.bytes[end - 2] === CR ? 2 : 1
+    const text = decoder.decode(this.bytes.subarray(begin, Math.max(begin, end)))
+    if (!/[\r\n]/.test(text)) return text.trim()
     // Unfolding takes away the CRLF only (RFC 5322 §2.2.3). A bare CR must not glue two words together.
     return text.replaceAll(/\r?\n/g, '').replaceAll('\r', ' ').trim()
   }

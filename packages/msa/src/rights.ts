@@ -1,4 +1,4 @@
-import { parseDomain, parseMailbox } from '@posthorn/address'
+import { nfc, parseDomain, parseMailbox } from '@posthorn/address'
 import type { Mailbox } from '@posthorn/address'
 
 /** Which addresses a user may send as, ready to be asked. */
@@ -10,7 +10,7 @@ export interface Rights {
  * Local parts are compared without case: a user who logs in as `alice` and writes as `Alice` is one person, and at our own
  * domains no two mailboxes differ in case alone.
  */
-const key = (local: string, domain: string): string => `${local.normalize('NFC').toLowerCase()}@${domain}`
+const key = (local: string, domain: string): string => `${nfc(local).toLowerCase()}@${domain}`
 
 /** Whether a text may stand in a user's `addresses`: an address, `*@example.org` or `*`. */
 export const isAddressPattern = (text: string): boolean =>

@@ -53,6 +53,7 @@ const namesAnother = (local: LocalPart, isOurs: (domain: string) => boolean): bo
 
 /** Every part that a machine behind us might take for a domain: each after a percent or at sign, each before a bang. */
 const routed = (local: LocalPart): readonly string[] => {
+  if (!/[%@!]/.test(local)) return []
   const parts = local.split(/([%@!])/)
   return parts.filter(
     (part, i) => i % 2 === 0 && part !== '' && (parts[i + 1] === '!' || '%@'.includes(parts[i - 1] ?? '!')),

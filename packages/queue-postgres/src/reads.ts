@@ -1,6 +1,7 @@
 import type {
   Attempt,
   DeliveryState,
+  Facts,
   Filter,
   FilterField,
   HistoryRow,
@@ -110,7 +111,7 @@ const asNew = (row: MessageRow, waiting: readonly DeliveryRow[], skew: number): 
     ...(row.priority !== 0 && { priority: row.priority }),
     ...(row.expires !== null && { expires: row.expires - skew }),
     ...(row.tags !== null && { tags: row.tags }),
-    ...(row.facts !== null && { facts: row.facts }),
+    ...(row.facts !== null && { facts: JSON.parse(row.facts) as Facts }),
     ...(held !== undefined && waiting.every(d => d.state === 2) && { held: held.why ?? 'held' }),
   }
 }
@@ -182,7 +183,7 @@ export const createReads = (db: Database, time: Time, now: () => number): Reads 
         envelope,
         size: row.size,
         arrived: row.arrived - skew,
-        ...(row.facts !== null && { facts: row.facts }),
+        ...(row.facts !== null && { facts: JSON.parse(row.facts) as Facts }),
         queued: waiting.map(w => queueRow(w, now(), skew)),
         ...(waiting.length > 0 && { message: asNew(row, waiting, skew) }),
         history: [

@@ -45,7 +45,7 @@ export const messageInput = (m: NewStored, at: number, toDatabase: (wall: number
     smtputf8: e.smtputf8,
     username: optional(e.user),
     tags: tags === undefined || tags.length === 0 ? null : tags.map(clean),
-    facts: optional(facts),
+    facts: facts === undefined ? null : JSON.stringify(facts),
     expires: expires === undefined ? null : toDatabase(expires),
     envid: optional(e.envid),
     ret: e.ret ?? null,

@@ -65,7 +65,9 @@ export const createDraft = (key: number, nonce: number, id: QueueId, o: DraftDep
     finish()
     const { head = noHead, ...rest } = message
     if (message.recipients.length === 0) throw new RangeError('a message needs a recipient')
-    const stored = {
+    const stored: EnqueueOp = {
+      do: 'enqueue',
+      ...(claimFor && { claim: claimFor }),
       key,
       nonce,
       first: o.takeKeys(message.recipients.length),
@@ -81,9 +83,7 @@ export const createDraft = (key: number, nonce: number, id: QueueId, o: DraftDep
       throw error
     }
     try {
-      const done = await o.submit({ do: 'enqueue', ...stored, ...(claimFor && { claim: claimFor }) }, [
-        [head, ...chunks],
-      ])
+      const done = await o.submit(stored, [[head, ...chunks]])
       const leased = done.value as readonly number[] | 'all'
       if (leased.length === 0) return []
       const body =

@@ -30,7 +30,7 @@ const insertMessage = ({ s }: Work, m: StoredMessage): void => {
     e.smtputf8 ? 1 : 0,
     e.user ?? null,
     tags === undefined || tags.length === 0 ? null : JSON.stringify(tags),
-    facts ?? null,
+    facts === undefined ? null : JSON.stringify(facts),
     expires === undefined ? null : Math.ceil(expires),
     e.envid ?? null,
     e.ret ?? null,

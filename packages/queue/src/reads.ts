@@ -1,6 +1,7 @@
 import type {
   Attempt,
   DeliveryState,
+  Facts,
   Filter,
   HistoryRow,
   QueueEntry,
@@ -107,7 +108,7 @@ const asNew = (row: MessageRow, waiting: readonly DeliveryRow[]): NonNullable<Qu
     ...(row.priority !== 0 && { priority: row.priority }),
     ...(row.expires !== null && { expires: row.expires }),
     ...(tags.length > 0 && { tags }),
-    ...(row.facts !== null && { facts: row.facts }),
+    ...(row.facts !== null && { facts: JSON.parse(row.facts) as Facts }),
     ...(held !== undefined && waiting.every(d => d.state === 2) && { held: held.why ?? 'held' }),
   }
 }
@@ -196,7 +197,7 @@ export const createReads = (db: Database): Reads => {
       envelope,
       size: row.size,
       arrived: row.arrived,
-      ...(row.facts !== null && { facts: row.facts }),
+      ...(row.facts !== null && { facts: JSON.parse(row.facts) as Facts }),
       queued: waiting.map(d => queueRow(d, now)),
       ...(waiting.length > 0 && { message: asNew(row, waiting) }),
       history: [

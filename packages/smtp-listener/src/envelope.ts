@@ -55,6 +55,7 @@ export class Envelope extends Noting implements OnRcpt {
 
   /** Whether this recipient was accepted before; if so, that is counted. */
   again(recipient: Recipient): boolean {
+    if (this.#known.size === 0) return false
     const index = this.#known.get(mailboxKey(recipient.to))
     if (index !== undefined) this.answered.push(index)
     return index !== undefined

@@ -250,7 +250,7 @@ export const queueChangeCases: readonly ContractCase<QueueUnderTest>[] = [
         sampleRecipient('left@b.test', { due: t.wall(), notify: ['delay'], orcpt: 'rfc822;x@y.test' }),
       ]
       const envelope = { user: 'alice', envid: 'Q1', ret: 'hdrs' } as const
-      const message = sampleMessage({ recipients, envelope, priority: 3, tags: ['vip'], facts: '{"a":1}' })
+      const message = sampleMessage({ recipients, envelope, priority: 3, tags: ['vip'], facts: { a: 1 } })
       const id = await enqueueSample(t.queue, { ...message, head: new TextEncoder().encode('A: b\r\n\r\n') }, 'Hi')
       const gone = (await claimSample(t.queue)).filter(c => c.to.to.wire === 'gone@a.test')
       await t.queue.settle(gone.map(lease => ({ lease, fate: { to: 'delivered' } })))

@@ -24,7 +24,7 @@ export const queueSettleCases: readonly ContractCase<QueueUnderTest>[] = [
     name: 'a message leaves with its last recipient, and can still be explained',
     run: async t => {
       const recipients = [sampleRecipient('bob@there.test'), sampleRecipient('eve@there.test')]
-      const id = await enqueueSample(t.queue, sampleMessage({ recipients, facts: '{"session":"s1"}' }))
+      const id = await enqueueSample(t.queue, sampleMessage({ recipients, facts: { session: 's1' } }))
       const [bob, eve] = await claimSample(t.queue)
       if (bob === undefined || eve === undefined) throw new Error('nothing to claim')
       await t.queue.settle([{ lease: bob, fate: { to: 'relayed' }, attempt: attempt(t) }])
@@ -35,7 +35,7 @@ export const queueSettleCases: readonly ContractCase<QueueUnderTest>[] = [
       holds((await t.queue.open(id)) !== undefined, 'the content is there for the other recipient')
       await t.queue.settle([{ lease: eve, fate: { to: 'failed', why: 'no such user' }, attempt: attempt(t) }])
       const entry = await t.queue.show(id)
-      same([entry?.queued, entry?.facts, entry?.envelope.origin], [[], '{"session":"s1"}', 'mx'])
+      same([entry?.queued, entry?.facts, entry?.envelope.origin], [[], { session: 's1' }, 'mx'])
       same(entry?.history.map(h => [h.event, h.rcpt, h.detail]).slice(1), [
         ['relayed', 'bob@there.test', undefined],
         ['failed', 'eve@there.test', 'no such user'],
