@@ -1,8 +1,11 @@
 import type { Answers, Group, GroupResult, Query } from './operation.ts'
 
-/** Runs groups, one at a time, and answers questions: in a thread of its own, or here. */
+/** Runs groups in the order in which they come, and answers questions: in a thread of its own, or here. */
 export interface Engine {
-  /** `contents` are in parts that the engine joins; they are copied, never handed over. Rejects when the store is gone. */
+  /**
+   * Groups that come while one is written share the next transaction. `contents` are in parts that the engine joins; they are
+   * copied, never handed over. Rejects when the store is gone.
+   */
   write(group: Group, contents: readonly (readonly Uint8Array[])[]): Promise<GroupResult>
   read<Q extends Query>(query: Q): Promise<Answers[Q['ask']]>
   close(): Promise<void>

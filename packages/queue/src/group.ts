@@ -24,7 +24,7 @@ export interface Done {
   readonly contents: readonly Uint8Array[]
 }
 
-/** Gathers operations while a group commits: one group in flight, the rest waits and shares the next transaction. */
+/** Gathers the operations of a turn into a group. Groups that come while one is written share the next transaction. */
 export interface Grouper {
   /** Rejects with StoreError. `contents` are the operation's contents in parts, which must not change until then. */
   readonly submit: (op: Operation, contents?: readonly (readonly Uint8Array[])[]) => Promise<Done>
@@ -44,8 +44,8 @@ export const createGrouper = (
   const { clock } = o
   const stats = { groups: 0, operations: 0 }
   let waiting: Waiting[] = []
-  /** The group in flight, or about to be. */
-  let flying: Promise<void> | undefined
+  let gathering = false
+  const flying = new Set<Promise<void>>()
   let closed = false
   let nextSweep = 0
 
@@ -79,11 +79,8 @@ export const createGrouper = (
     try {
       result = await engine.write({ now: clock.wall(), mono, ops }, contents)
     } catch (error) {
-      flyOn()
       return failAll(taken, error)
     }
-    // First of all, so that the disk works while the answers to this group leave.
-    flyOn()
     try {
       o.onResult(result)
       settleAll(taken, result)
@@ -93,8 +90,13 @@ export const createGrouper = (
     const swept = sweeping ? result.results.at(-1) : undefined
     if (swept !== undefined && 'ok' in swept && swept.ok === true) nextSweep = mono + sweepAgain
   }
-  const flyOn = (): void => {
-    flying = waiting.length === 0 ? undefined : runGroup(take())
+  const fly = (): void => {
+    gathering = false
+    while (waiting.length > 0) {
+      const group = runGroup(take())
+      flying.add(group)
+      void group.then(() => flying.delete(group))
+    }
   }
 
   return {
@@ -103,12 +105,16 @@ export const createGrouper = (
         if (closed) return reject(storeError('the queue is closed', { full: false }))
         const bytes = contents.reduce((sum, parts) => parts.reduce((n, p) => n + p.byteLength, sum), 0)
         waiting.push({ op, contents, bytes, resolve, reject })
-        // A microtask later, so that those of the same turn join the first group.
-        flying ??= Promise.resolve().then(() => runGroup(take()))
+        if (gathering) return
+        gathering = true
+        // Nothing is under way: a microtask later, for those of the same turn. Otherwise what this round of the loop brings.
+        if (flying.size === 0) queueMicrotask(fly)
+        else setImmediate(fly)
       }),
     close: async () => {
       closed = true
-      for (let last = flying; last !== undefined; last = flying) await last
+      if (gathering) fly()
+      await Promise.all(flying)
     },
     stats,
   }

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads'
 import type { Engine } from './engine.ts'
 import type { Answers, Group, GroupResult, Query } from './operation.ts'
 import type { ReaderData, ReadMessage, ReadReply } from './read-worker.ts'
+import { splitResult } from './merge.ts'
 import { storeError } from '@posthorn/queue-base'
 import { pack, unpack } from './worker-message.ts'
 import type { GroupMessage, PlainResult, WriterData, WriterReply } from './worker-message.ts'
@@ -22,6 +23,7 @@ export interface ThreadEngine extends Engine {
 /** Start the writer's thread; the reader's is started by the first question. Rejects when the store cannot be opened. */
 export const startEngine = async (data: WriterData, databasePath: string): Promise<ThreadEngine> => {
   let writer = await startWriter(data)
+  let starting: Promise<void> | undefined
   let reader: Reader | undefined
   let checkpointer: Reader | undefined
   const recovered = { leases: writer.leases, lastKey: writer.lastKey }
@@ -35,8 +37,15 @@ export const startEngine = async (data: WriterData, databasePath: string): Promi
       checkpointer = startReader({ path: databasePath, patient: false })
     return checkpointer
   }
+  const restart = async (now: number): Promise<void> => {
+    try {
+      writer = await startWriter({ ...data, recover: false, now })
+    } finally {
+      starting = undefined
+    }
+  }
   const write = async (group: Group, contents: readonly (readonly Uint8Array[])[]): Promise<GroupResult> => {
-    if (writer.gone()) writer = await startWriter({ ...data, recover: false, now: group.now })
+    if (writer.gone()) await (starting ??= restart(group.now))
     const result = await writer.write(group, contents)
     if (result.wal !== undefined && result.wal >= checkpointFrom) theCheckpointer().checkpoint()
     return result
@@ -50,6 +59,27 @@ export const startEngine = async (data: WriterData, databasePath: string): Promi
       await writer.close()
     },
   }
+}
+
+interface Flying {
+  readonly count: number
+  readonly resolve: (result: GroupResult) => void
+  readonly reject: (error: Error) => void
+}
+type Opened = Extract<WriterReply, { kind: 'ready' }>
+
+/** To each group its part of what became of their transaction. */
+const answer = (reply: Extract<WriterReply, { groups: number }>, groups: readonly Flying[]): void => {
+  if (reply.kind === 'failed') {
+    for (const { reject } of groups) reject(storeError(reply.error, { full: false }))
+    return
+  }
+  const result = { ...(JSON.parse(reply.json) as PlainResult), contents: unpack(reply.lengths, reply.buffer) }
+  const parts = splitResult(
+    result,
+    groups.map(({ count }) => count),
+  )
+  parts.forEach((part, i) => groups[i]?.resolve(part))
 }
 
 interface Writer {
@@ -66,43 +96,41 @@ const startWriter = async (data: WriterData): Promise<Writer> => {
   const worker = new Worker(writerUrl, { workerData: data, name: 'posthorn queue writer' })
   const exit = ended(worker)
   let gone = false
-  let waiting: { resolve: (reply: WriterReply) => void; reject: (error: Error) => void } | undefined
+  /** In the order in which they were sent. */
+  let flying: Flying[] = []
+  const opened = new Promise<Opened>((resolve, reject) => {
+    worker.on('message', (reply: WriterReply) => {
+      if (reply.kind === 'ready') return resolve(reply)
+      if (reply.kind === 'refused') return reject(new Error(reply.error))
+      const answered = flying.slice(0, reply.groups)
+      flying = flying.slice(reply.groups)
+      answer(reply, answered)
+    })
+    void exit.then(() => reject(new Error('the queue cannot be opened')))
+  })
   const lost = (why: string): void => {
     gone = true
-    waiting?.reject(storeError(why, { full: false }))
-    waiting = undefined
+    for (const { reject } of flying) reject(storeError(why, { full: false }))
+    flying = []
   }
-  worker.on('message', (reply: WriterReply) => {
-    const w = waiting
-    waiting = undefined
-    w?.resolve(reply)
-  })
   worker.on('error', error => lost(`the queue's writer failed: ${String(error)}`))
   void exit.then(() => lost(`the queue's writer has ended`))
-  const next = (): Promise<WriterReply> =>
-    new Promise((resolve, reject) => {
-      waiting = { resolve, reject }
-    })
 
-  const first = await next()
-  if (first.kind !== 'ready') {
+  const { leases, lastKey } = await opened.catch(async (error: unknown) => {
     await exit
-    throw new Error(first.kind === 'refused' ? first.error : 'the queue cannot be opened')
-  }
+    throw error
+  })
   return {
-    leases: first.leases,
-    lastKey: first.lastKey,
+    leases,
+    lastKey,
     gone: () => gone,
-    write: async (group, contents) => {
-      const packed = pack(contents)
-      const message: GroupMessage = { json: JSON.stringify(group), ...packed }
-      worker.postMessage(message, packed.buffer === undefined ? [] : [packed.buffer])
-      const reply = await next()
-      if (reply.kind !== 'result')
-        throw storeError('error' in reply ? reply.error : 'the store answered out of turn', { full: false })
-      const result = JSON.parse(reply.json) as PlainResult
-      return { ...result, contents: unpack(reply.lengths, reply.buffer) }
-    },
+    write: (group, contents) =>
+      new Promise((resolve, reject) => {
+        const packed = pack(contents)
+        const message: GroupMessage = { json: JSON.stringify(group), count: group.ops.length, ...packed }
+        worker.postMessage(message, packed.buffer === undefined ? [] : [packed.buffer])
+        flying.push({ count: group.ops.length, resolve, reject })
+      }),
     close: async () => {
       if (!gone) worker.postMessage('close', [])
       await exit
