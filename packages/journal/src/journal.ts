@@ -60,7 +60,7 @@ const journalOf = (bind: Bind, least: number, bound: Readonly<Record<string, Jso
   }
 }
 
-/** A journal that writes events as lines to a stream. Lines of one turn of the event loop go out in one write. */
+/** A journal that writes events as lines to a stream. A line leaves at once, those of the next 10 ms together. */
 export const createJournal = (o: JournalOptions): LogJournal => {
   const clock = o.clock ?? systemClock
   const print = isoPrinter()

@@ -10,8 +10,7 @@ export interface Target {
 }
 
 /** The key by which local parts of ours are found: without case and in one Unicode form. */
-export const localKey = (local: string): string =>
-  nfc(local).toLowerCase()
+export const localKey = (local: string): string => nfc(local).toLowerCase()
 
 /** Old mail systems ran programs and wrote files for such targets; refused by name, so that nobody takes silence for support. */
 const COMMANDS = /^[|/:"\\]/

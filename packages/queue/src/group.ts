@@ -45,7 +45,9 @@ export const createGrouper = (
   const stats = { groups: 0, operations: 0 }
   let waiting: Waiting[] = []
   let gathering = false
-  const flying = new Set<Promise<void>>()
+  /** Groups under way. */
+  let flying = 0
+  let landed: (() => void) | undefined
   let closed = false
   let nextSweep = 0
 
@@ -90,12 +92,14 @@ export const createGrouper = (
     const swept = sweeping ? result.results.at(-1) : undefined
     if (swept !== undefined && 'ok' in swept && swept.ok === true) nextSweep = mono + sweepAgain
   }
+  const land = (): void => {
+    if (--flying === 0) landed?.()
+  }
   const fly = (): void => {
     gathering = false
     while (waiting.length > 0) {
-      const group = runGroup(take())
-      flying.add(group)
-      void group.then(() => flying.delete(group))
+      flying++
+      void runGroup(take()).then(land)
     }
   }
 
@@ -107,14 +111,13 @@ export const createGrouper = (
         waiting.push({ op, contents, bytes, resolve, reject })
         if (gathering) return
         gathering = true
-        // Nothing is under way: a microtask later, for those of the same turn. Otherwise what this round of the loop brings.
-        if (flying.size === 0) queueMicrotask(fly)
-        else setImmediate(fly)
+        // A microtask later, for the rest of the turn.
+        queueMicrotask(fly)
       }),
     close: async () => {
       closed = true
       if (gathering) fly()
-      await Promise.all(flying)
+      if (flying > 0) await new Promise<void>(resolve => (landed = resolve))
     },
     stats,
   }

@@ -53,8 +53,7 @@ const apply = (writer: Writer, messages: readonly GroupMessage[]): void => {
   }
   if (++transactions % refillEvery === 0) reserve.refill()
 }
-const waiting = (): WriterMessage | undefined =>
-  receiveMessageOnPort(port)?.message as WriterMessage | undefined
+const waiting = (): WriterMessage | undefined => receiveMessageOnPort(port)?.message as WriterMessage | undefined
 
 const run = (writer: Writer, first: WriterMessage): void => {
   let next: WriterMessage | undefined = first

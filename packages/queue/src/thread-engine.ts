@@ -7,8 +7,11 @@ import { storeError } from '@posthorn/queue-base'
 import { pack, unpack } from './worker-message.ts'
 import type { GroupMessage, PlainResult, WriterData, WriterReply } from './worker-message.ts'
 
-/** Pages in the log from which the reader checkpoints. */
-const checkpointFrom = 1000
+/**
+ * Pages (of 4 KiB) in the log from which the reader checkpoints. The log goes on while it does so: well below the 8000 from which the
+ * writer would have to, and not so low that pages which every transaction writes are copied again and again.
+ */
+const checkpointFrom = 4000
 
 /** The workers stand beside this file, built or not; written out, so that tools find them. */
 const built = import.meta.url.endsWith('.js')

@@ -412,7 +412,9 @@ describe('stamp and seal', () => {
     const { intake, queue } = await worldOf([plugin('a', { stamp: () => ({ tags: ['t'] }) })])
     await bring(intake)
     const [claim] = await claims(queue)
-    expect(claim && (await queue.show(claim.id))?.facts?.['verdicts']).toEqual([{ plugin: 'a', hook: 'stamp', verdict: 'edit' }])
+    expect(claim && (await queue.show(claim.id))?.facts?.['verdicts']).toEqual([
+      { plugin: 'a', hook: 'stamp', verdict: 'edit' },
+    ])
   })
 
   test('a UTF-8 value is encoded unless SMTPUTF8 was spoken', async () => {
