@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, renameSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { stopCleanly, type Running } from '../peers/posthorn.ts'
@@ -59,6 +59,17 @@ test('row 50: a backup of a server under load is restored elsewhere with all tha
   expect(summary).toMatchObject({ backup: saved })
   expect(Number(summary?.['messages'])).toBeGreaterThanOrEqual(before.length)
   expect(readdirSync(site.dir).filter(name => name.includes('unfinished'))).toEqual([])
+
+  // A backup can be looked at any time; put in place beside a server it can't.
+  const looked = await site.posthorn('queue', 'restore', saved, '--dry-run')
+  expect([looked.code, looked.stdout]).toEqual([0, expect.stringContaining('the backup is whole')])
+  renameSync(join(site.state, 'queue'), join(site.state, 'moved'))
+  const refused = await site.posthorn('queue', 'restore', saved)
+  expect([refused.code, refused.stderr]).toEqual([
+    1,
+    `posthorn: a server runs on ${site.state}, process ${running.pid}: stop it first\n`,
+  ])
+  renameSync(join(site.state, 'moved'), join(site.state, 'queue'))
 
   const elsewhere = await makeSite({ body })
   try {

@@ -152,7 +152,8 @@ describe('the commands in the documents', () => {
     const groups = new Set(['queue', 'user', 'mail'])
     const shown = new Map<string, string[]>()
     for (const { document, command } of commands) {
-      const [, text] = /(?:^|\/|\s)posthorn (?:-- )?([a-z].*)$/.exec(command) ?? []
+      // The last one: before it a user or a container may be called so.
+      const [, text] = /^(?:.*[/\s])?posthorn (?:-- )?([a-z].*)$/.exec(command) ?? []
       if (text === undefined) continue
       const words = text.split(/\s+/)
       const path = words.slice(0, groups.has(words[0] ?? '') ? 2 : 1).join(' ')

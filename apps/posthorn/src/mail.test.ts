@@ -33,4 +33,7 @@ test.each([
 
 test('mail flag refuses what is neither an option nor flags', async () => {
   await expect(mail('flag', 'ann@example.org', '1700000000.1.host', '--later')).rejects.toThrow('flags are letters')
+  await expect(mail('flag', 'ann@example.org', '1700000000.1.host', '+Q')).rejects.toThrow(
+    'not "+Q"; there are D, F, P, R, S and T',
+  )
 })

@@ -91,7 +91,8 @@ const show = async (mailbox: string, which: string | undefined, o: MailOptions):
 const flag = async (mailbox: string, which: string, flags: string, o: MailOptions): Promise<void> => {
   const out = terminal(o.json === true)
   const [, sign, letters] =
-    /^([+-]?)([A-Za-z]+)$/.exec(flags) ?? fail(`flags are letters such as +S or -F, not ${JSON.stringify(flags)}`, 2)
+    /^([+-]?)([DFPRST]+)$/.exec(flags) ??
+    fail(`flags are letters such as +S or -F, not ${JSON.stringify(flags)}; there are D, F, P, R, S and T`, 2)
   const path = await pathOf(mailbox, o)
   const id = await idOf(path, which)
   const now = await setFlags(path, id, sign === '-' ? { remove: letters ?? '' } : { add: letters ?? '' })
@@ -115,7 +116,7 @@ export const addMailCommands = (program: Command): void => {
     .option('--raw', 'byte for byte')
     .action(show)
   withState(mail.command('flag <mailbox> <message> <flags>'))
-    .description('set or clear flags: S seen, F flagged, R answered, T trashed; +S, -F')
+    .description('set (+S) or clear (-F) flags: S seen, R answered, F flagged, P passed on, D draft, T trashed')
     // Else `-F` would be an option that nobody knows.
     .allowUnknownOption()
     .action(flag)

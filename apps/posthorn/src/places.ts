@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo } from 'node:net'
-import { StackError, type Config } from '@posthorn/stack'
+import { explained, type Config } from '@posthorn/stack'
 
 type Listeners = Config['listeners']
 type Place = Exclude<Listeners['mx'], false>
@@ -20,13 +20,7 @@ export const freePlaces = async (listeners: Listeners): Promise<Listeners> => {
   const found: [string, Place | false][] = []
   for (const [name, place] of Object.entries(listeners)) {
     if (place === false || 'path' in place) found.push([name, place])
-    else
-      try {
-        found.push([name, { ...place, port: await free(place) }])
-      } catch (error) {
-        const why = error instanceof Error ? error.message : String(error)
-        throw new StackError(`the service ${name}: ${why}`, { cause: error })
-      }
+    else found.push([name, { ...place, port: await explained(`the service ${name}`, () => free(place)) }])
   }
   return Object.fromEntries(found) as Listeners
 }

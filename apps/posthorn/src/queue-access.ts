@@ -9,6 +9,7 @@ import { developmentConfig } from './development.ts'
 import { Failure } from './failure.ts'
 import { operationsOf, type QueueOperations } from './queue-operations.ts'
 import { readRunning } from './running.ts'
+import { refuseForeignState } from './own-state.ts'
 import { loadSettings } from './settings.ts'
 import type { StateOptions } from './state-option.ts'
 
@@ -45,6 +46,7 @@ const withOwnQueue = async <T>(
   state: string,
   use: (queue: QueueOperations) => Promise<T>,
 ): Promise<T> => {
+  refuseForeignState(state)
   mkdirSync(state, { recursive: true, mode: 0o700 })
   const stream = createWriteStream(join(state, 'operators.log'), { flags: 'a', mode: 0o600 })
   const journal = createJournal({ stream, clock: systemClock, level: 'info', format: 'json' })

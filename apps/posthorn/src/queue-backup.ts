@@ -5,8 +5,10 @@ import { compactQueue, restoreQueue, type BackupSummary } from '@posthorn/queue'
 import { directories } from '@posthorn/stack'
 import { systemClock } from '@posthorn/system'
 import { actor } from './actor.ts'
+import { connectControl } from './control.ts'
 import { Failure } from './failure.ts'
 import { settingsOf, withQueue } from './queue-access.ts'
+import { readRunning } from './running.ts'
 import { type StateOptions, withState } from './state-option.ts'
 import { octets, terminal } from './terminal.ts'
 
@@ -41,10 +43,21 @@ const backUp = async (directory: string, o: StateOptions): Promise<void> => {
   })
 }
 
+/** A server whose queue directory was moved away under it still has it open, and nothing of that is seen where it stood. */
+const refuseBesideServer = async (o: StateOptions): Promise<void> => {
+  const { state } = await settingsOf(o)
+  const running = readRunning(state)
+  const control = running && (await connectControl(running.control))
+  if (running === undefined || control === undefined) return
+  control.close()
+  throw new Failure(`a server runs on ${state}, process ${running.pid}: stop it first`)
+}
+
 const restore = async (from: string, o: StateOptions & { readonly dryRun?: boolean }): Promise<void> => {
   const out = terminal(o.json === true)
   const directory = await queueDirectory(o, 'restore it with that, as by pg_restore')
   const dryRun = o.dryRun === true
+  if (!dryRun && !existsSync(directory)) await refuseBesideServer(o)
   const now = systemClock.wall()
   const restored = await orFail(() => restoreQueue(from, directory, { dryRun, now }))
   out.value({ restored: directory, dryRun, ...restored })

@@ -46,7 +46,7 @@ const show = async (id: string, o: StateOptions): Promise<void> => {
     out.line(out.bold('history'))
     for (const row of entry.history) out.line(printable(`  ${historyLine(row)}`))
     if (headers.length > 0) out.line(out.bold('headers'))
-    for (const line of headers) out.line(printable(`  ${line}`))
+    for (const line of headers) out.line(printable(`  ${line.replaceAll('\t', '  ')}`))
   })
 }
 

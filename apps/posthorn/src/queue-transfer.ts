@@ -39,7 +39,10 @@ async function* messagesOf(queue: QueueOperations, filter: Filter): AsyncGenerat
 
 /** A file that was not there before, for its owner alone, on the disk when this resolves. */
 const writeNew = async (path: string, content: AsyncIterable<Uint8Array> | string): Promise<void> => {
-  const file = await open(path, 'wx', 0o600)
+  const file = await open(path, 'wx', 0o600).catch((error: unknown) => {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    throw new Failure(`${path} is there already; export into a directory without it`)
+  })
   try {
     await file.writeFile(content)
     await file.sync()

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { composeMessage, SubmitError, submitMessage, type SubmissionServer } from '@posthorn/mua'
 import { readDevelopmentUser } from './development-user.ts'
 import { Failure } from './failure.ts'
+import { readNamed, readText } from './read-text.ts'
 import { readRunning } from './running.ts'
 import { stateOf, type StateOptions } from './state-option.ts'
 import { printable, terminal } from './terminal.ts'
@@ -22,14 +22,6 @@ export interface SendOptions extends StateOptions {
   readonly passwordFile?: string
 }
 
-const readFile = (what: string, file: string | number): Buffer => {
-  try {
-    return readFileSync(file)
-  } catch (error) {
-    throw new Failure(`${what} can't be read: ${error instanceof Error ? error.message : String(error)}`)
-  }
-}
-
 /** Who logs in, and with what: as the options say, or the user of development mode. */
 const login = (o: SendOptions, state: string): { readonly user?: string; readonly password?: string } => {
   const development = readDevelopmentUser(state)
@@ -38,9 +30,7 @@ const login = (o: SendOptions, state: string): { readonly user?: string; readonl
   const password =
     o.passwordFile === undefined
       ? (process.env['POSTHORN_PASSWORD'] ?? (development?.name === user ? development.password : undefined))
-      : readFile('the password', o.passwordFile)
-          .toString('utf8')
-          .replace(/\r?\n$/, '')
+      : readText('the password', o.passwordFile).replace(/\r?\n$/, '')
   if (password === undefined)
     throw new Failure(`no password for ${user}: use --password-file FILE or POSTHORN_PASSWORD`, 2)
   return { user, password }
@@ -52,7 +42,7 @@ const login = (o: SendOptions, state: string): { readonly user?: string; readonl
  */
 const serverOf = (o: SendOptions, state: string): SubmissionServer => {
   const tls = o.implicitTls === true ? 'implicit' : 'starttls'
-  const ca = o.ca === undefined ? {} : { ca: readFile('the certificate', o.ca).toString('utf8') }
+  const ca = o.ca === undefined ? {} : { ca: readText('the certificate', o.ca) }
   if (o.server !== undefined) {
     const [, host, port] = /^(.+):(\d{1,5})$/.exec(o.server) ?? []
     if (host === undefined) throw new Failure(`--server takes HOST:PORT, not ${JSON.stringify(o.server)}`, 2)
@@ -67,11 +57,15 @@ const serverOf = (o: SendOptions, state: string): SubmissionServer => {
   const { selfSigned, hostname } = running
   const trusted =
     selfSigned !== undefined && o.ca === undefined
-      ? { ca: readFile('the certificate', selfSigned).toString('utf8'), serverName: 'localhost' }
+      ? { ca: readText('the certificate', selfSigned), serverName: 'localhost' }
       : { ...ca, serverName: hostname }
   const host = place.host === '0.0.0.0' || place.host === '::' ? '127.0.0.1' : place.host
   return { host, port: place.port, tls, ...trusted }
 }
+
+/** Node's advice for an unknown certificate is for who calls Node; ours is for who calls this. */
+const withoutHint = (message: string): string =>
+  message.replace(/; if the root CA is installed locally, .*$/s, '; --ca FILE trusts one that you know')
 
 /** `posthorn send`: what a mail program does, in one command. */
 export const send = async (o: SendOptions): Promise<void> => {
@@ -80,8 +74,8 @@ export const send = async (o: SendOptions): Promise<void> => {
   const { user, password } = login(o, state)
   const from = o.from ?? user
   if (from === undefined) throw new Failure('say who it is from: --from ADDRESS', 2)
-  const text = o.text ?? readFile('standard input', 0).toString('utf8')
-  const attachments = (o.attach ?? []).map(file => ({ filename: basename(file), content: readFile(file, file) }))
+  const text = o.text ?? readText('standard input', 0)
+  const attachments = (o.attach ?? []).map(file => ({ filename: basename(file), content: readNamed(file, file) }))
   try {
     const message = await composeMessage({
       from,
@@ -104,7 +98,9 @@ export const send = async (o: SendOptions): Promise<void> => {
   } catch (error) {
     if (error instanceof SubmitError)
       throw new Failure(
-        printable(`not sent (${error.reason}${error.temporary ? ', try again later' : ''}): ${error.message}`),
+        printable(
+          `not sent (${error.reason}${error.temporary ? ', try again later' : ''}): ${withoutHint(error.message)}`,
+        ),
       )
     if (error instanceof RangeError) throw new Failure(printable(error.message), 2)
     throw error

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -26,15 +26,30 @@ registerHooks({
   },
 })
 
+/** The line of the file that an error of it is about, where that is known. */
+const lineIn = (path: string, error: unknown): string => {
+  const stack = error instanceof Error ? (error.stack ?? '') : ''
+  const place = stack.split(pathToFileURL(path).href)[1] ?? stack.split(path)[1]
+  const [, line] = /^:(\d+)/.exec(place ?? '') ?? []
+  return line === undefined ? '' : `, line ${line}`
+}
+
 /** Load and check a configuration file. Throws Failure with everything that is wrong with it. */
 const loadConfig = async (file: string): Promise<Config> => {
   const path = resolve(file)
-  if (!existsSync(path)) throw new Failure(`there is no configuration file ${path}`)
+  const isFile = statSync(path, { throwIfNoEntry: false })?.isFile()
+  if (isFile === undefined) throw new Failure(`there is no configuration file ${path}`)
+  if (!isFile || !/\.[cm]?[jt]s$/.test(path))
+    throw new Failure(
+      `${path} is no configuration file: those are modules, with a name that ends in .ts, .mts, .js or .mjs`,
+    )
   let module: { readonly default?: unknown }
   try {
     module = (await import(pathToFileURL(path).href)) as { readonly default?: unknown }
   } catch (error) {
-    throw new Failure(`${path} can't be loaded: ${error instanceof Error ? error.message : String(error)}`)
+    throw new Failure(
+      `${path} can't be loaded${lineIn(path, error)}: ${error instanceof Error ? error.message : String(error)}`,
+    )
   }
   if (module.default === undefined)
     throw new Failure(`${path} has no default export; it should say: export default defineConfig({ … })`)

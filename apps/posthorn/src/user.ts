@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
@@ -7,6 +7,8 @@ import type { Command } from 'commander'
 import { openUsers, type Users } from '@posthorn/msa'
 import { systemClock, systemRandom } from '@posthorn/system'
 import { Failure } from './failure.ts'
+import { refuseForeignState } from './own-state.ts'
+import { readText } from './read-text.ts'
 import { loadSettings } from './settings.ts'
 import { type StateOptions, withState } from './state-option.ts'
 import { terminal } from './terminal.ts'
@@ -20,6 +22,7 @@ const usersOf = async (o: StateOptions): Promise<Users> => {
   const { config, state } = await loadSettings(o)
   if (typeof config.users !== 'string')
     throw new Failure('the configuration leaves the users to Dovecot (users.dovecot); add and change them there', 2)
+  refuseForeignState(state)
   mkdirSync(state, { recursive: true, mode: 0o700 })
   return openUsers(join(state, config.users), { clock: systemClock, random: systemRandom })
 }
@@ -29,7 +32,7 @@ const passwordFrom = async (o: PasswordOptions): Promise<{ readonly password: st
   if (o.generate === true) return { password: randomBytes(12).toString('base64url'), made: true }
   if (o.passwordFile !== undefined)
     return {
-      password: readFileSync(o.passwordFile === '-' ? 0 : o.passwordFile, 'utf8').replace(/\r?\n$/, ''),
+      password: readText('the password', o.passwordFile === '-' ? 0 : o.passwordFile).replace(/\r?\n$/, ''),
       made: false,
     }
   const fromEnvironment = process.env['POSTHORN_PASSWORD']
@@ -76,6 +79,10 @@ export const addUserCommands = (program: Command): void => {
       const { password, made } = await passwordFrom(o)
       await refusable(() => users.add({ name, password, ...(o.sendAs === undefined ? {} : { addresses: o.sendAs }) }))
       told(o, 'added', name, made ? password : undefined)
+      if (users.find(name)?.addresses.length === 0)
+        terminal(o.json === true).line(
+          `It is no address, so ${name} may send as nobody: --send-as ADDRESS says as whom.`,
+        )
     })
   withPassword(user.command('passwd <name>'))
     .description("change a user's password")
@@ -102,7 +109,7 @@ export const addUserCommands = (program: Command): void => {
       else
         out.table(
           ['USER', 'MAY SEND AS'],
-          all.map(u => [u.name, [u.name, ...u.addresses].join(', ')]),
+          all.map(u => [u.name, u.addresses.join(', ') || 'nobody']),
         )
     })
 }

@@ -109,7 +109,9 @@ export class AddressBook {
         ? this.#mailboxes.values().next().value
         : this.#mailboxes.get(keyOf('postmaster', o.postmaster, this.domains))
     if (o.postmaster !== undefined && this.#fallback === undefined)
-      throw new RangeError(`postmaster ${JSON.stringify(o.postmaster)} is not one of the mailboxes`)
+      throw new RangeError(
+        `postmaster ${JSON.stringify(o.postmaster)} is not one of the mailboxes; a user of that name would have one`,
+      )
   }
 
   /** The domain is ours, or is our host's name, where only postmaster and abuse live. */

@@ -99,7 +99,13 @@ export const readUsers = (file: string): UserRecords => {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'ENOENT') return new Map()
-    throw new UsersError(`${file}: ${code === 'ELOOP' ? 'it is a symbolic link' : String(code)}`, { cause: error })
+    const why =
+      code === 'ELOOP'
+        ? 'it is a symbolic link'
+        : code === 'EACCES'
+          ? `user id ${process.getuid?.()} may not read it; it must belong to that user`
+          : String(code)
+    throw new UsersError(`${file}: ${why}`, { cause: error })
   }
   try {
     const { uid, mode, size } = fstatSync(fd)

@@ -52,7 +52,7 @@ const checkFiles = (from: string, files: ReturnType<typeof readManifest>['files'
 
 /**
  * Put a backup in the place of a queue that is not open and holds no mail. All of it is checked before anything is changed, and the
- * queue has its name only when all of it is on stable storage. Throws an Error that says what is wrong; with `dryRun` it only checks.
+ * queue has its name only when all of it is on stable storage. Throws an Error that says what is wrong; with `dryRun` it only checks the backup.
  * What was leased when the backup was made is free at the next start, as after a crash; all that left since will be sent again.
  */
 export const restoreQueue = (
@@ -63,6 +63,10 @@ export const restoreQueue = (
   const source = resolve(from)
   const target = resolve(directory)
   const { summary, files } = readManifest(source)
+  if (o.dryRun === true) {
+    checkFiles(source, files, undefined)
+    return summary
+  }
   const state = dirname(target)
   const owner = lstatSync(state, { throwIfNoEntry: false })?.uid
   const user = process.geteuid?.()
@@ -71,10 +75,6 @@ export const restoreQueue = (
   const unlock = mayReplace(target)
   const unfinished = `${target}.unfinished-${process.pid}-${Math.floor(o.now)}`
   try {
-    if (o.dryRun === true) {
-      checkFiles(source, files, undefined)
-      return summary
-    }
     mkdirSync(state, { recursive: true, mode: 0o700 })
     const into = layoutOf(unfinished)
     mkdirSync(unfinished, { mode: 0o700 })

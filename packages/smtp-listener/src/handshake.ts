@@ -15,7 +15,7 @@ export const handshake = async (session: Session, wire: Wire, link: Link): Promi
     const facts = await wire.secureServer(service.tls, deadline.signal)
     session.hello = new HelloContext(session.connection, facts)
   } catch (error) {
-    session.event('session.refused', { why: `TLS: ${messageOf(error)}` })
+    session.event('session.refused', { why: `TLS: ${messageOf(error).replace(/^TLS: /, '')}` })
     link.abort()
     return false
   } finally {

@@ -133,6 +133,16 @@ describe.each(['tcp', 'memory'] as const)('TLS over %s', kind => {
     await reader.until(r => r.closes === 1)
   })
 
+  test('a client that leaves in the handshake ends it at once', async () => {
+    for (const words of [Buffer.alloc(0), clientHello(Buffer.from('mx.example.org')).subarray(0, 40)]) {
+      const [near, far] = await streams[kind]()
+      const handshake = wireOf(far).secureServer(serve(mx))
+      near.on('error', () => undefined).resume()
+      near.end(words)
+      await expect(handshake).rejects.toThrow('closed in the TLS handshake')
+    }
+  })
+
   test('a peer that leaves in the handshake rejects it', async () => {
     const [near, far] = await streams[kind]()
     const handshake = wireOf(near).secure(need('may'))

@@ -191,6 +191,7 @@ class SocketWire implements Wire {
       const settle = (): void => {
         socket.off(done, onDone)
         socket.off('close', onClose)
+        socket.off('end', onEnd)
         signal?.removeEventListener('abort', onAbort)
       }
       const onDone = (): void => {
@@ -201,6 +202,8 @@ class SocketWire implements Wire {
         settle()
         reject(this.#error ?? new Error('the connection was closed in the TLS handshake'))
       }
+      // Half closed it would stay until a deadline, and only whole handshakes can be answered.
+      const onEnd = (): void => void socket.destroy()
       const onAbort = (): void => {
         settle()
         this.abort()
@@ -208,6 +211,7 @@ class SocketWire implements Wire {
       }
       socket.on(done, onDone)
       socket.on('close', onClose)
+      socket.on('end', onEnd)
       signal?.addEventListener('abort', onAbort, { once: true })
     })
   }
