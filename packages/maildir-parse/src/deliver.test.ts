@@ -221,6 +221,45 @@ describe('a batch', () => {
       expect(r.ok ? await readFile(join(m.path, 'new', r.file), 'utf8') : r.error).toBe(`message ${i}`)
   })
 
+  test('takes each step for all of its messages before the next for any, but for the memory of no more than eight streams', async () => {
+    const files = faultyFiles('create', 'EIO', 999)
+    const m = await maildir({ files })
+    files.calls.length = 0
+    let [reading, most] = [0, 0]
+    let goOn = (): void => {}
+    const eight = new Promise<void>(resolve => (goOn = resolve))
+    const stream = async function* (): AsyncGenerator<Uint8Array> {
+      most = Math.max(most, ++reading)
+      if (reading === 8) goOn()
+      await eight
+      yield utf8('x')
+      reading--
+    }
+    const contents = Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? stream() : [utf8('x')]))
+    expect((await deliverBatch(m, contents)).every(r => r.ok)).toBe(true)
+    expect(most).toBe(8)
+    const { calls } = files
+    expect(calls.lastIndexOf('write')).toBeLessThan(calls.indexOf('sync'))
+    expect(calls.lastIndexOf('close', calls.indexOf('openDirectory'))).toBeLessThan(calls.indexOf('rename'))
+    expect(calls.lastIndexOf('rename')).toBeLessThan(calls.indexOf('openDirectory'))
+  })
+
+  test('of many has no more than 64 files open', async () => {
+    let [open, most] = [0, 0]
+    const files: Files = {
+      ...systemFiles,
+      create: path => ((most = Math.max(most, ++open)), systemFiles.create(path)),
+      close: fd => (open--, systemFiles.close(fd)),
+    }
+    const m = await maildir({ files, sync: false })
+    const results = await deliverBatch(
+      m,
+      Array.from({ length: 150 }, () => [utf8('x')]),
+    )
+    expect(results.filter(r => r.ok)).toHaveLength(150)
+    expect(most).toBe(64)
+  })
+
   test('of nothing does nothing', async () => {
     expect(await deliverBatch(await maildir(), [])).toEqual([])
   })

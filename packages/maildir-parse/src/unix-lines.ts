@@ -1,4 +1,4 @@
-import type { Content } from './deliver.ts'
+import type { Content } from './arrival.ts'
 
 const CR = 13
 const LF = 10
