@@ -486,7 +486,7 @@ describe('a dead site', () => {
 })
 
 describe('batches', () => {
-  it('go to a transport that takes them, at most 32 jobs each', async () => {
+  it('go to a transport that takes them, at most 64 jobs each', async () => {
     const s = await station()
     const batches: number[] = []
     const local = new Scripted(s.clock, () => s.clock.sleep(10).then(() => delivered))
@@ -502,8 +502,35 @@ describe('batches', () => {
     for (let i = 0; i < 100; i++) await t.hand({ 'bob@us.example': 'local:bob' })
     await t.clock.advance(100)
     expect(batches.reduce((a, b) => a + b)).toBeGreaterThan(96)
-    expect(Math.max(...batches)).toBe(32)
+    expect(Math.max(...batches)).toBe(64)
     expect(await t.left()).toBe(0)
+  })
+  it('begin beside one that runs only when they are full', async () => {
+    const batches: number[] = []
+    let end = (): void => {}
+    const first = new Promise<void>(resolve => (end = resolve))
+    const many = {
+      deliver: () => first.then(() => [delivered]),
+      deliverAll: async (jobs: readonly Job[]) => {
+        batches.push(jobs.length)
+        await first
+        return jobs.map(() => [delivered])
+      },
+    }
+    const s = await station({ transports: { local: many } })
+    const hand = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) await s.hand({ 'bob@us.example': 'local:bob' })
+      await s.clock.advance(0)
+    }
+    await hand(1)
+    await hand(63)
+    expect(s.dispatcher.stats().running).toBe(1)
+    await hand(1)
+    expect(s.dispatcher.stats().running).toBe(2)
+    expect(batches).toEqual([64])
+    end()
+    await s.clock.advance(0)
+    expect(await s.left()).toBe(0)
   })
   it('that fail whole defer every job of theirs', async () => {
     const many = {

@@ -63,7 +63,7 @@ export interface DispatcherOptions {
   readonly heldBytes?: number
   /** Recipients of one job; 100 when absent (RFC 5321 §4.5.3.1.8). */
   readonly recipients?: number
-  /** Jobs of one batch, for transports that take several; 32 when absent. */
+  /** Jobs of one batch, for transports that take several; 64 when absent. */
   readonly batch?: number
   /** After which an attempt that has not ended is aborted; 2 h when absent, since a slow peer may lawfully take that. */
   readonly attemptMs?: number
@@ -96,7 +96,7 @@ export const settingsOf = (o: DispatcherOptions): Settings => ({
   held: o.held ?? 2_000,
   heldBytes: o.heldBytes ?? 64 * 1024 * 1024,
   recipients: o.recipients ?? 100,
-  batch: o.batch ?? 32,
+  batch: o.batch ?? 64,
   attemptMs: o.attemptMs ?? 2 * 3_600_000,
   successesPerHour: o.successesPerHour ?? 100,
 })

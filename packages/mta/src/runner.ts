@@ -141,7 +141,7 @@ export class Runner {
 
   /** Whether the site may start another at once. */
   #startOne(site: Site): boolean {
-    if (site.waitingClaims === 0 || site.busy) return false
+    if (site.waitingClaims === 0 || site.busy || this.#isFewBeside(site)) return false
     const { clock } = this.#o
     const now = clock.monotonic()
     if (now >= site.shapedUntil) {
@@ -169,6 +169,12 @@ export class Runner {
       life: lane.health.life,
     })
     return site.waitingClaims > 0
+  }
+
+  /** Beside a batch that runs only a full one begins: each pays for syncs of its own, so the more go together the less each costs. */
+  #isFewBeside(site: Site): boolean {
+    const { settings, attempts } = this.#o
+    return site.running > 0 && site.waitingClaims < settings.batch && attempts.batches(site)
   }
 
   #takeParcels(site: Site): readonly Parcel[] {
