@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { connect } from 'node:net'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -5,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { freePort } from '../peers/port.ts'
 import { root, startPosthorn } from '../peers/posthorn.ts'
-import { run, type Ran } from '../peers/command.ts'
+import { run, until, type Ran } from '../peers/command.ts'
 import { command, makeSite, type Site } from '../peers/site.ts'
 import { talk } from '../peers/talk.ts'
 
@@ -39,6 +40,23 @@ const chatty = definePlugin({ name: 'chatty', setup: ({ log }) => (log('warn', '
     expect(Object.values(running.ports).every(port => port > 0)).toBe(true)
     expect(await running.stop()).toBe(0)
     expect(running.output()).toContain('"event":"plugin.chatty.begins"')
+  })
+
+  test('ends in good order when npm, which started it, is told to end', async () => {
+    const state = mkdtempSync(join(tmpdir(), 'posthorn-npm-'))
+    const npm = spawn('npm', ['start', '--silent', '--', '--state', state, '--any-port', '--json'], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    let said = ''
+    npm.stdout.on('data', chunk => void (said += String(chunk)))
+    const closed = new Promise<void>(resolve => npm.stdout.once('close', () => resolve()))
+    await until('the ready line', () => said.includes('"event":"ready"') || undefined)
+    npm.kill('SIGTERM')
+    // Its output ends with the server itself, not with npm.
+    await closed
+    expect(said).toContain('"event":"service.stopped"')
+    rmSync(state, { recursive: true, force: true })
   })
 
   test('says 421 4.3.2 to idle sessions on SIGTERM, takes the message that is coming in, and ends with 0', async () => {
