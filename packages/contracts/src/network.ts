@@ -95,6 +95,8 @@ export interface CertificatePair {
 /** Certificates of our own by server name; the default for an unknown or absent name. */
 export interface Certificates {
   forName(sni: string | undefined): CertificatePair
+  /** Every name has the same pair, so that nobody needs to look at what a client asks for. */
+  readonly sameForAll?: boolean
   /** Called when files changed; the result unsubscribes. */
   onChange(call: () => void): () => void
 }

@@ -15,6 +15,10 @@ const OUR_PROTOCOLS: readonly string[] = ['smtp', 'lmtp']
  */
 interface Contexts {
   forName(sni: string | undefined): SecureContext
+  /** The same for Node. */
+  choose(name: string, done: (error: Error | null, context?: SecureContext) => void): void
+  /** Each name with its length before it (RFC 7301 §3.1). */
+  readonly alpn: Uint8Array
 }
 
 const made = new WeakMap<ServerTls, Contexts>()
@@ -40,7 +44,21 @@ const contextsOf = (tls: ServerTls): Contexts => {
     cache.set(pair.certPem, { keyPem: pair.keyPem, context })
     return context
   }
-  const contexts: Contexts = { forName: sni => contextOf(tls.certificates.forName(sni)) }
+  const forName = (sni: string | undefined): SecureContext => contextOf(tls.certificates.forName(sni))
+  const contexts: Contexts = {
+    forName,
+    choose(name, done) {
+      try {
+        done(null, forName(cleanServerName(name)))
+      } catch (error) {
+        done(error as Error)
+      }
+    },
+    alpn: Buffer.from(
+      (tls.alpn ?? OUR_PROTOCOLS).map(name => String.fromCharCode(name.length) + name).join(''),
+      'latin1',
+    ),
+  }
   made.set(tls, contexts)
   return contexts
 }
@@ -59,13 +77,7 @@ export const serverTlsSocket = (stream: Duplex, tls: ServerTls): TLSSocket => {
     requestCert: tls.clientCertificates !== undefined,
     rejectUnauthorized: false,
     secureContext: contexts.forName(undefined),
-    ALPNProtocols: [...(tls.alpn ?? OUR_PROTOCOLS)],
-    SNICallback(name, done) {
-      try {
-        done(null, contexts.forName(cleanServerName(name)))
-      } catch (error) {
-        done(error as Error)
-      }
-    },
+    ALPNProtocols: contexts.alpn,
+    ...(tls.certificates.sameForAll === true ? {} : { SNICallback: contexts.choose }),
   })
 }

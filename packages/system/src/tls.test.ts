@@ -347,38 +347,57 @@ describe('what the server answers', () => {
     expect(new Set(asked)).toEqual(new Set([undefined, 'mx.example.org']))
     here.close()
   })
-  test.each([
-    ['a NUL', Buffer.from('mx.example.org\0.evil.test')],
-    ['a backslash', Buffer.from('mx\\.example.org')],
-    ['an address', Buffer.from('192.0.2.1')],
-    ['nothing', Buffer.alloc(0)],
-    ['64 kB', Buffer.alloc(65_000, 'a')],
-    ['what is no text', Buffer.from([0xff, 0xfe, 0x80])],
-  ])('row 23: %s in the place of a server name harms neither the server nor who comes next', async (_what, name) => {
-    const asked: (string | undefined)[] = []
-    const forName = (sni: string | undefined): CertificatePair => {
-      asked.push(sni)
-      return mx
-    }
-    const here = await listener({ certificates: { forName, onChange: () => () => {} } })
-    const socket = connect(here.port, '127.0.0.1')
-    const answered = new Promise<Buffer>(resolve => {
-      const heard: Buffer[] = []
-      socket.on('data', chunk => {
-        heard.push(chunk)
-        socket.end()
+  test.each(
+    [
+      ['a NUL', Buffer.from('mx.example.org\0.evil.test')],
+      ['a backslash', Buffer.from('mx\\.example.org')],
+      ['an address', Buffer.from('192.0.2.1')],
+      ['nothing', Buffer.alloc(0)],
+      ['64 kB', Buffer.alloc(65_000, 'a')],
+      ['what is no text', Buffer.from([0xff, 0xfe, 0x80])],
+    ].flatMap(([what, name]) => [false, true].map(sameForAll => [what, sameForAll, name] as [string, boolean, Buffer])),
+  )(
+    'row 23: %s in the place of a server name harms neither the server nor who comes next (one certificate: %s)',
+    async (_what, sameForAll, name) => {
+      const asked: (string | undefined)[] = []
+      const forName = (sni: string | undefined): CertificatePair => {
+        asked.push(sni)
+        return mx
+      }
+      const here = await listener({ certificates: { forName, sameForAll, onChange: () => () => {} } })
+      const socket = connect(here.port, '127.0.0.1')
+      const answered = new Promise<Buffer>(resolve => {
+        const heard: Buffer[] = []
+        socket.on('data', chunk => {
+          heard.push(chunk)
+          socket.end()
+        })
+        socket.on('error', () => {})
+        socket.on('close', () => resolve(Buffer.concat(heard)))
       })
-      socket.on('error', () => {})
-      socket.on('close', () => resolve(Buffer.concat(heard)))
-    })
-    socket.write(clientHello(name))
-    // A server's hello, or an alert.
-    expect([21, 22]).toContain((await answered)[0])
-    expect(asked.filter(sni => sni !== undefined && sni !== '192.0.2.1')).toEqual([])
-    const next = await hello(here.port, { servername: 'mx.example.org' })
-    expect(next.getPeerCertificate().fingerprint256).toBe(mx.leaf.fingerprint256)
-    next.destroy()
-    here.close()
+      socket.write(clientHello(name))
+      // A server's hello, or an alert.
+      expect([21, 22]).toContain((await answered)[0])
+      expect(asked.filter(sni => sni !== undefined && sni !== '192.0.2.1')).toEqual([])
+      const next = await hello(here.port, { servername: 'mx.example.org' })
+      expect(next.getPeerCertificate().fingerprint256).toBe(mx.leaf.fingerprint256)
+      next.destroy()
+      here.close()
+    },
+  )
+  test('where all names have one certificate it is renewed too, and what the client asked for is known', async () => {
+    let current = mx
+    const certificates: Certificates = { forName: () => current, sameForAll: true, onChange: () => () => {} }
+    const wants = need('encrypt', { names: ['other.example'] })
+    const before = await meet('tcp', { certificates }, wants)
+    expect(before.served.sni).toBe('other.example')
+    current = await authority.issue(['mx.example.org'])
+    const after = await meet('tcp', { certificates }, wants)
+    const dane = (pair: typeof mx): TlsNeed =>
+      need('dane', { tlsa: [{ usage: 3, selector: 0, matching: 0, data: pair.leaf.raw }] })
+    const renewed = await meet('tcp', { certificates }, dane(current))
+    await expect(meet('tcp', { certificates }, dane(mx))).rejects.toThrow()
+    for (const meeting of [before, after, renewed]) end(meeting)
   })
   test('a certificate is chosen by name and renewed when they change', async () => {
     let current = mx

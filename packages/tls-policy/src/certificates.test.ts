@@ -82,6 +82,7 @@ describe('certificates from files', () => {
     }
     for (const [name, pair] of Object.entries(pairs)) await store(name, pair)
     open = await fileCertificates({ pairs: [files('main'), files('other'), files('wild')] })
+    expect(open.sameForAll).toBe(false)
     expect(open.forName(undefined)).toEqual(pairs.main)
     expect(open.forName('unknown.example')).toEqual(pairs.main)
     expect(open.forName('main.example')).toEqual(pairs.main)
@@ -150,7 +151,7 @@ describe('certificates from files', () => {
     let told = 0
     const stop = open.onChange(() => told++)
     await open.reload()
-    expect([open.forName(undefined), told]).toEqual([before, 0])
+    expect([open.forName(undefined), open.sameForAll, told]).toEqual([before, true, 0])
     await store('main', after)
     await clock.advance(1000)
     await open.reload()

@@ -114,6 +114,9 @@ class WatchedFiles implements FileCertificates {
   forName(sni: string | undefined): CertificatePair {
     return foundFor(this.#byName, sni?.toLowerCase() ?? '') ?? this.#entries[0].pair
   }
+  get sameForAll(): boolean {
+    return this.#entries.length === 1
+  }
   onChange(call: () => void): () => void {
     this.#listeners.add(call)
     return () => this.#listeners.delete(call)

@@ -4,5 +4,5 @@ import { checkPair } from './pair.ts'
 /** One pair for every name, for ever. Throws when the parts are unusable or do not belong together. */
 export const staticCertificates = (pair: CertificatePair): Certificates => {
   const checked = checkPair(pair)
-  return { forName: () => checked, onChange: () => () => {} }
+  return { forName: () => checked, sameForAll: true, onChange: () => () => {} }
 }
