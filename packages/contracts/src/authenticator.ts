@@ -10,6 +10,8 @@ export interface Identity {
 /** Checks secrets. Rejects on an internal failure, which the session answers 454 4.7.0. */
 export interface Authenticator {
   password?(user: string, password: string, signal: AbortSignal): Promise<Identity | undefined>
+  /** Who was found by this password a short while ago, as far as it can be said at once; whoever is not found is asked about by `password`. */
+  recent?(user: string, password: string): Identity | undefined
   /** Somebody who holds whole SASL exchanges. Its mechanisms go before those that rest on the questions here. */
   readonly sasl?: SaslService
   /** The verifier for SCRAM-SHA-256 (RFC 5802 §3), when the user has one. */

@@ -3,6 +3,9 @@ import { prepareName, preparePassword } from './prepare.ts'
 
 test('names have one spelling', () => {
   expect(prepareName('Alice')).toBe('alice')
+  expect(prepareName('a-z_0.9+x@example.org')).toBe('a-z_0.9+x@example.org')
+  expect(prepareName('a'.repeat(255))).toHaveLength(255)
+  expect(prepareName('a'.repeat(256))).toBeUndefined()
   expect(prepareName('ＡＬＩＣＥ')).toBe('alice')
   expect(prepareName('Zo\u0065\u0308@Example.org')).toBe('zoë@example.org')
 })
@@ -10,6 +13,7 @@ test.each([
   ['nothing', ''],
   ['row 32: CRLF', 'alice\r\nMAIL'],
   ['NUL', 'alice\0'],
+  ['DEL', 'alice\x7f'],
   ['a space', 'a b'],
   ['a right-to-left override', 'alice\u202e'],
   ['a zero-width space', 'ali\u200bce'],

@@ -4,6 +4,10 @@ const invisible = /[\u00AD\u034F\u1806\u180B-\u180D\u200B-\u200D\u2060\uFE00-\uF
 const longestName = 255
 const longestPassword = 1024
 
+/** Nearly all names and many passwords: one spelling as they are. */
+const plainName = /^(?!\.)[!-.0-@[\]-~]{1,255}$/
+const plainPassword = /^[ -~]{1,1024}$/
+
 const octets = (text: string): number => new TextEncoder().encode(text).length
 
 /**
@@ -12,6 +16,7 @@ const octets = (text: string): number => new TextEncoder().encode(text).length
  * like a path.
  */
 export const prepareName = (text: string): string | undefined => {
+  if (plainName.test(text)) return text
   if (text.length > longestName) return undefined
   const name = text.normalize('NFKC').toLowerCase().normalize('NFKC')
   return /^(?!\.)[^\p{C}\p{Z}/\\]+$/u.test(name) && octets(name) <= longestName ? name : undefined
@@ -22,6 +27,7 @@ export const prepareName = (text: string): string | undefined => {
  * octets, or with control characters.
  */
 export const preparePassword = (text: string): string | undefined => {
+  if (plainPassword.test(text)) return text
   if (text.length > longestPassword) return undefined
   const password = text
     .replaceAll(/\p{Zs}/gu, ' ')

@@ -66,9 +66,31 @@ describe('secrets', () => {
     const all = await Promise.all(Array.from({ length: 50 }, () => users.password('alice', 'right', signal)))
     expect(all.every(identity => identity?.user === 'alice')).toBe(true)
     await clock.advance(5 * 60_000)
+    expect(users.recent('alice', 'right')).toBeUndefined()
     const hashing = users.password('alice', 'right', signal)
     await expect(users.password('alice', 'right', signal)).rejects.toThrow(HashingBusy)
     expect(await hashing).toEqual({ user: 'alice' })
+  })
+  test('who was found a while ago is known at once, by that password and for as long as it is theirs', async () => {
+    const users = await open()
+    await users.add({ name: 'alice', password: 'right' })
+    await users.add({ name: 'bob', password: 'right' })
+    expect(users.recent('alice', 'right')).toBeUndefined()
+    await users.password('alice', 'wrong', signal)
+    await users.password('alice', 'right', signal)
+    expect(users.recent('Alice', 'right')).toEqual({ user: 'alice' })
+    for (const [user, password] of [
+      ['alice', 'wrong'],
+      ['alice', ''],
+      ['bob', 'right'],
+      ['nobody', 'right'],
+    ] as const)
+      expect(users.recent(user, password)).toBeUndefined()
+    await users.setPassword('alice', 'other')
+    expect(users.recent('alice', 'right')).toBeUndefined()
+    await users.password('alice', 'other', signal)
+    await users.remove('alice')
+    expect(users.recent('alice', 'other')).toBeUndefined()
   })
   test('row 32: a thousand wrong passwords leave no identity and the next right one works', async () => {
     const users = await open({ mostWaiting: 100 })

@@ -1,4 +1,4 @@
-import type { Authenticator, Clock, Random, ScramVerifier, SenderRights } from '@posthorn/contracts'
+import type { Authenticator, Clock, Identity, Random, ScramVerifier, SenderRights } from '@posthorn/contracts'
 import { defaultCost, hashPassword, verifyPassword } from './argon2id.ts'
 import type { HashCost } from './argon2id.ts'
 import { createHashingGate } from './hashing-gate.ts'
@@ -28,6 +28,7 @@ export interface NewUser {
 /** The users of a file: their secrets, their rights, and how to change them. */
 export interface Users extends Authenticator, SenderRights {
   password: NonNullable<Authenticator['password']>
+  recent: NonNullable<Authenticator['recent']>
   scram: NonNullable<Authenticator['scram']>
   /** Rejects with UsersError when the name is taken or any part is impossible. Durable when it resolves. */
   add(user: NewUser): Promise<void>
@@ -145,15 +146,24 @@ export const openUsers = async (file: string, o: UsersOptions): Promise<Users> =
     scram: printVerifier(await makeVerifier(password, random, iterations)),
   })
 
+  const recent = (user: string, text: string): Identity | undefined => {
+    const found = find(user)
+    const password = found && preparePassword(text)
+    if (found === undefined || password === undefined) return undefined
+    return verified.has(found.user.name, password, found.record.argon2id) ? { user: found.user.name } : undefined
+  }
+
   reload()
   return {
+    recent,
     password: async (user, text, signal) => {
       signal.throwIfAborted()
+      const known = recent(user, text)
+      if (known !== undefined) return known
       const found = find(user)
       const password = preparePassword(text)
       if (password === undefined) return undefined
       const hash = found?.record.argon2id ?? nobody
-      if (found !== undefined && verified.has(found.user.name, password, hash)) return { user: found.user.name }
       const right = await gate.run(() => verifyPassword(password, hash), signal)
       // Asked anew: the user may have been removed, or their password changed, while we hashed.
       if (!right || found === undefined || find(user)?.record.argon2id !== hash) return undefined

@@ -21,7 +21,7 @@ import type {
 import type { Reject, Reply } from '@posthorn/reply'
 import type { Command } from '@posthorn/smtp'
 import { refuseLine } from './faulty-line.ts'
-import { mechanismsNow } from './keywords.ts'
+import { isOffered, mechanismsNow } from './keywords.ts'
 import { mechanismOf } from './sasl/mechanisms.ts'
 import { base64, decodeBase64 } from './sasl/text.ts'
 import type { Input } from './input.ts'
@@ -89,7 +89,7 @@ class AuthExchange implements Stage, SaslContext {
   begin(initial: string | undefined): Awaitable<Said> {
     const { authenticator } = this.#session.desk.service
     const mechanism = authenticator && mechanismOf(authenticator, this.#mechanism)
-    if (mechanism === undefined || !this.#offered.includes(this.#mechanism))
+    if (mechanism === undefined || !isOffered(this.#session.desk.service, this.#session.standing, this.#mechanism))
       return this.#session.error(mechanismUnknown)
     if (initial === undefined) return this.#take(mechanism.start(undefined, this))
     // "=" is an initial response that is there and empty (RFC 4954 §4).
@@ -122,6 +122,8 @@ class AuthExchange implements Stage, SaslContext {
     }
     if ('denied' in step) return this.#conclude(step.denied, undefined)
     if ('identity' in step) return this.#conclude(step.identity.user, step.identity)
+    const known = this.#known(step)
+    if (known !== undefined) return this.#take(known)
     return this.#ask(step).then(
       next => this.#take(next),
       (error: unknown) => {
@@ -129,6 +131,12 @@ class AuthExchange implements Stage, SaslContext {
         return this.#end(authenticationFailure)
       },
     )
+  }
+  /** What nobody has to wait for: most programs log in again and again, with the same password. */
+  #known(question: SaslQuestion): SaslStep | undefined {
+    if (question.ask !== 'password') return undefined
+    const identity = this.#session.desk.service.authenticator?.recent?.(question.user, question.password)
+    return identity && question.next(identity)
   }
   /** The authenticator has its time; a client that leaves aborts it. */
   async #ask(question: SaslQuestion): Promise<SaslStep> {

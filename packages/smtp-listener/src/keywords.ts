@@ -28,18 +28,21 @@ export const mayAuthenticate = (
 const mechanismsOf = ({ authenticator, mechanisms }: Service): readonly string[] =>
   authenticator === undefined ? [] : (mechanisms ?? mechanismsFor(authenticator))
 
+/** Whether this mechanism is one of a service and can work on this connection. */
+export const isOffered = (
+  { authenticator, mechanisms }: Service,
+  standing: Pick<Standing, 'binding' | 'certificate'>,
+  name: string,
+): boolean => {
+  if (authenticator === undefined || mechanisms?.includes(name) === false) return false
+  const offer = mechanismOf(authenticator, name)
+  return offer !== undefined && (offer.needs === undefined || standing[offer.needs])
+}
 /** Those of them that can work on this connection. */
 export const mechanismsNow = (
   service: Service,
   standing: Pick<Standing, 'binding' | 'certificate'>,
-): readonly string[] => {
-  const { authenticator } = service
-  if (authenticator === undefined) return []
-  return mechanismsOf(service).filter(name => {
-    const offer = mechanismOf(authenticator, name)
-    return offer !== undefined && (offer.needs === undefined || standing[offer.needs])
-  })
-}
+): readonly string[] => mechanismsOf(service).filter(name => isOffered(service, standing, name))
 
 /** RFC 4865 §3: the longest interval in seconds, and the last date. */
 const futureRelease = (ms: number, now: number): string =>

@@ -153,6 +153,31 @@ describe('row 32: SCRAM', () => {
   })
 })
 
+test('who was found a while ago is not asked about again, and who was not is', async () => {
+  const asked: string[] = []
+  const wrapped: Authenticator = {
+    password: async (user, password) => {
+      asked.push(password)
+      return password === 'secret' ? { user } : undefined
+    },
+    recent: (user, password) => (password === 'known' ? { user: `${user}@example.org` } : undefined),
+  }
+  const { dial, events } = await submission({ authenticator: wrapped, authRequiresTls: false })
+  const plain = async (password: string): Promise<string | undefined> => {
+    const client = dial()
+    await greet(client)
+    return (await client.ask(`AUTH PLAIN ${base64(`\0ann\0${password}`)}`))[0]
+  }
+  expect(await plain('known')).toMatch(/^235 /)
+  expect(await plain('secret')).toMatch(/^235 /)
+  expect(await plain('wrong')).toMatch(/^535 /)
+  expect(asked).toEqual(['secret', 'wrong'])
+  expect(events.filter(({ name }) => name === 'auth.ok').map(({ fields }) => fields['user'])).toEqual([
+    'ann@example.org',
+    'ann',
+  ])
+})
+
 test('a token logs in; one that is refused is told so, and then refused', async () => {
   const client = await secured(await submission())
   await client.ask('EHLO client.test')
