@@ -10,16 +10,21 @@ import type { Said } from './stage.ts'
 export const handshake = async (session: Session, wire: Wire, link: Link): Promise<boolean> => {
   const { service, clock, limits } = session.desk
   if (service.tls === undefined) throw new Error('TLS without a certificate')
-  const deadline = clock.deadline(limits.tlsMs, session.connection.signal)
+  let late = false
+  // A client that leaves ends its wire, and so does whoever cuts the session: the time alone needs somebody to watch it.
+  const clear = clock.after(limits.tlsMs, () => {
+    late = true
+    link.abort()
+  })
   try {
-    const facts = await wire.secureServer(service.tls, deadline.signal)
-    session.hello = new HelloContext(session.connection, facts)
+    session.hello = new HelloContext(session.connection, await wire.secureServer(service.tls))
   } catch (error) {
-    session.event('session.refused', { why: `TLS: ${messageOf(error).replace(/^TLS: /, '')}` })
+    const why = late ? `no answer within ${limits.tlsMs} ms` : messageOf(error).replace(/^TLS: /, '')
+    session.event('session.refused', { why: `TLS: ${why}` })
     link.abort()
     return false
   } finally {
-    deadline.clear()
+    clear()
   }
   session.trace('X: tls')
   link.input.clear()

@@ -24,6 +24,8 @@ import type { Speaker } from './turns.ts'
 
 type Fields = { readonly [k: string]: Json | undefined }
 const noKeywords: ReadonlySet<string> = new Set()
+/** One for all: what it says is the same, and a stack would cost each session more than the rest of its end. */
+const clientGone = new Error('the client has gone')
 
 /** One client's session: what has been said so far, and what each line changes. */
 export class Session implements Speaker {
@@ -154,7 +156,7 @@ export class Session implements Speaker {
   }
   /** Nothing more is done for this client. */
   #end(error: Error | undefined): void {
-    this.connection.end(error ?? new Error('the client has gone'))
+    this.connection.end(error ?? clientGone)
     this.desk.service.chain.observe('closed', error === undefined ? {} : { error }, this.connection)
   }
 
