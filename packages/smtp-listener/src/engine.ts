@@ -19,6 +19,8 @@ export interface Proxies {
   refused(ip: string, why: string): void
 }
 
+const ignore = (): void => {}
+
 /** A peer on a local socket has no address; it is on this machine. */
 const onThisMachine: Endpoint = { ip: '127.0.0.1', port: 0 }
 
@@ -78,8 +80,13 @@ export class Engine extends SMTPServer {
     })
     this.#accept = accept
     this.#proxies = proxies
-    // The library turns to a socket in the next turn of the event loop; until then a reset would end the process.
-    this.server.prependListener('connection', socket => socket.on('error', () => {}))
+    // What the library does before `connect` (a name for its session, a turn of the event loop) would be a tenth of a short session.
+    this.server.removeAllListeners('connection')
+    this.server.on('connection', socket => {
+      // Until a session listens, a reset would end the process.
+      socket.on('error', ignore)
+      this.connect(socket)
+    })
     this.on('error', () => {})
   }
 
