@@ -16,8 +16,8 @@ const OUR_PROTOCOLS: readonly string[] = ['smtp', 'lmtp']
 interface Contexts {
   forName(sni: string | undefined): SecureContext
   /** The same for Node. */
-  choose(name: string, done: (error: Error | null, context?: SecureContext) => void): void
-  /** Each name with its length before it (RFC 7301 §3.1). */
+  readonly choose: (name: string, done: (error: Error | null, context?: SecureContext) => void) => void
+  /** Each name with its length before it, as the handshake has it. */
   readonly alpn: Uint8Array
 }
 
@@ -47,7 +47,7 @@ const contextsOf = (tls: ServerTls): Contexts => {
   const forName = (sni: string | undefined): SecureContext => contextOf(tls.certificates.forName(sni))
   const contexts: Contexts = {
     forName,
-    choose(name, done) {
+    choose: (name, done) => {
       try {
         done(null, forName(cleanServerName(name)))
       } catch (error) {

@@ -396,7 +396,7 @@ describe('what the server answers', () => {
     const dane = (pair: typeof mx): TlsNeed =>
       need('dane', { tlsa: [{ usage: 3, selector: 0, matching: 0, data: pair.leaf.raw }] })
     const renewed = await meet('tcp', { certificates }, dane(current))
-    await expect(meet('tcp', { certificates }, dane(mx))).rejects.toThrow()
+    await expect(meet('tcp', { certificates }, dane(mx))).rejects.toThrow('TLSA')
     for (const meeting of [before, after, renewed]) end(meeting)
   })
   test('a certificate is chosen by name and renewed when they change', async () => {
