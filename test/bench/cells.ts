@@ -51,7 +51,7 @@ export const full: readonly Cell[] = (['accept', 'maildir', 'relay'] as const)
 /** How many messages warm a system up for a cell, and tell how fast it is. */
 export const warmUp = (c: Cell): number => {
   if (c.count !== undefined) return c.count
-  const base = { accept: 6000, maildir: 3000, relay: 3000, large: 20, submission: 1000 }[c.work]
+  const base = { accept: 6000, maildir: 3000, relay: 3000, large: 20, submission: 4000 }[c.work]
   const slower = (c.sessions === 1 ? 0.4 : 1) * (c.kib > 1 ? 0.7 : 1)
   return shared(c, base * slower)
 }

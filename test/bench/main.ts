@@ -21,7 +21,7 @@ const { values: flags } = parseArgs({
 })
 if (flags.help) {
   console.log(`npm run bench -- [--full] [--json] [--rounds N] [--only accept|maildir|relay|large|submission] [--workers N [--policy-ms MS]]
-Posthorn beside a tuned Postfix on this machine, in alternating runs; medians. Needs Debian's postfix, dovecot and root.
+Posthorn beside a tuned Postfix on this machine, in alternating runs; medians. Needs Debian's postfix, dovecot, python3 and root.
 --full      every combination of workload, size, sessions and connections, instead of those with a target
 --workers   Posthorn with so many workers beside itself in one process, instead of Postfix
 --policy-ms with --workers: a plugin that takes so many ms of processor time for each message`)
@@ -36,7 +36,7 @@ if (workers !== undefined && (!Number.isInteger(workers) || workers < 2 || worke
 const policyMs = Number(flags['policy-ms'] ?? 0)
 if (!(policyMs >= 0 && policyMs <= 1000) || (policyMs > 0 && workers === undefined))
   throw new Error('--policy-ms takes a number from 0 to 1000, with --workers')
-for (const program of ['smtp-source', 'smtp-sink', 'postfix', 'dovecot', 'openssl'])
+for (const program of ['smtp-source', 'smtp-sink', 'postfix', 'dovecot', 'openssl', '/usr/bin/python3'])
   if (!has(program)) throw new Error(`${program} is missing: scripts/install-peers installs what the bench needs`)
 
 const say = (text: string): void => void (flags.json ? process.stderr.write(`${text}\n`) : console.log(text))

@@ -35,7 +35,7 @@ const setAside = (maildir: string): void => {
 const sum = (pids: readonly number[], of: (pid: number) => number): number =>
   pids.reduce((total, pid) => total + of(pid), 0)
 
-const submitters = fileURLToPath(new URL('submitters.ts', import.meta.url))
+const submitters = fileURLToPath(new URL('submitters.py', import.meta.url))
 
 /** What sends so many messages of a cell. */
 const load = (
@@ -47,7 +47,7 @@ const load = (
   const { port, to } = at
   if (cell.work === 'submission') {
     const numbers = [port, cell.sessions, count, cell.kib * 1024].map(String)
-    return [process.execPath, [submitters, ...numbers, login.user, login.password, to]]
+    return ['/usr/bin/python3', [submitters, ...numbers, login.user, login.password, to]]
   }
   const args = [
     '-s',
