@@ -10,12 +10,16 @@ export class LineCheck {
   fault: ContentFault | undefined
   #afterCr = false
 
+  /** The hot loop. Most octets are greater than CR and are passed over by the first comparison. */
   look(octets: Uint8Array): void {
+    const { length } = octets
     let afterCr = this.#afterCr
-    for (let at = 0; at < octets.length; at += 1) {
-      const octet = octets[at] as number
-      // Most octets are greater than CR and are passed over by the first comparison.
-      if (octet > CR && !afterCr) continue
+    for (let at = 0; at < length; at++) {
+      let octet = octets[at] as number
+      if (!afterCr) {
+        while (octet > CR && ++at < length) octet = octets[at] as number
+        if (at === length) break
+      }
       if (afterCr ? octet !== LF : octet === LF) this.fault ??= afterCr ? 'bare-cr' : 'bare-lf'
       else if (octet === NUL) this.fault ??= 'nul'
       afterCr = octet === CR

@@ -57,26 +57,21 @@ export class DotStuffer {
     return this.#state === lineStart ? finalDot : lineEndAndFinalDot
   }
 
-  /** Where dots have to be doubled, in ascending order. */
+  /** Where dots have to be doubled, in ascending order. Most octets are greater than CR and are passed over by the first comparison. */
   #scan(chunk: Uint8Array): readonly number[] {
     const dots: number[] = []
+    const { length } = chunk
     let state = this.#state
     let bare = this.#bare
-    for (let i = 0; i < chunk.length; i++) {
-      const octet = chunk[i]!
-      // Nearly all octets of a message are above the three that matter.
-      if (octet > DOT) {
-        if (state === middle) continue
-        if (state === afterCr) bare = true
-        state = middle
-      } else if (octet === LF) {
-        if (state !== afterCr) bare = true
-        state = state === afterCr ? lineStart : middle
-      } else {
-        if (state === afterCr) bare = true
-        else if (state === lineStart && octet === DOT) dots.push(i)
-        state = octet === CR ? afterCr : middle
-      }
+    for (let i = 0; i < length; i++) {
+      let octet = chunk[i]!
+      if (state === middle) {
+        while (octet > CR && ++i < length) octet = chunk[i]!
+        if (i === length) break
+      } else if (state === lineStart && octet === DOT) dots.push(i)
+      if (state === afterCr ? octet !== LF : octet === LF) bare = true
+      if (octet === CR) state = afterCr
+      else state = state === afterCr && octet === LF ? lineStart : middle
     }
     this.#state = state
     this.#bare = bare

@@ -26,3 +26,4 @@ export {
 } from './scram.ts'
 export type { ClientFinal, ClientFirst, ScramHash, ScramKeys, ServerFirst } from './scram.ts'
 export { DotStuffer } from './dot-stuffer.ts'
+export { LineEnds } from './line-ends.ts'
