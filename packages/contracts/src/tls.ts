@@ -1,3 +1,5 @@
+import type { CertificatePair } from './network.ts'
+
 /** What outgoing TLS must achieve, as data; the client obeys it. */
 export interface TlsNeed {
   /**
@@ -10,6 +12,8 @@ export interface TlsNeed {
   readonly tlsa?: readonly Tlsa[]
   /** Trust these authorities instead of the system's (PEM). */
   readonly ca?: readonly string[]
+  /** Our own, for a peer that asks who we are. */
+  readonly certificate?: CertificatePair
   /** Who asked for it: `opportunistic`, `credentials`, `configuration`, `dane`, `mta-sts`, `mta-sts-testing`, `requiretls`,
    * `tls-required-no`. */
   readonly because: string

@@ -358,6 +358,13 @@ describe('TLS', () => {
       expect(hosts).toEqual([])
       expect(sent[0]?.to.tls).toMatchObject({ level: 'verify', ca: ['PEM'] })
     })
+    it('is joined by our certificate for a host that is named, and for no exchanger', async () => {
+      const certificate = { certPem: 'C', keyPem: 'K' }
+      const { transport, sent } = setup(() => relayed, { certificate: () => certificate })
+      await transport.deliver(jobTo({ via: 'smtp', host: 'relay.example', port: 587, tls: 'verify' }), signal)
+      await transport.deliver(jobTo(mx('them.example')), signal)
+      expect(sent.map(({ to }) => to.tls.certificate)).toEqual([certificate, undefined])
+    })
     it('that has not changed leaves the target as it is, and one that has makes a new one', async () => {
       let asked: TlsNeed = { level: 'may', names: ['x'], because: 'opportunistic' }
       const { transport, sent } = setup(

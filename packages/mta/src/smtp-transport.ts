@@ -1,4 +1,4 @@
-import type { Job, Outcome, Random, Resolver, Route, TlsNeed, Transport } from '@posthorn/contracts'
+import type { CertificatePair, Job, Outcome, Random, Resolver, Route, TlsNeed, Transport } from '@posthorn/contracts'
 import type { Credentials, Mail, SmtpClient, Target } from '@posthorn/smtp-client'
 import { outgoingTls } from '@posthorn/tls-policy'
 import type { TlsPolicies, TlsSessions } from '@posthorn/tls-policy'
@@ -18,6 +18,8 @@ export interface SmtpTransportOptions {
   readonly credentials?: (name: string) => Credentials | undefined
   /** Whom to trust (PEM) instead of the system's authorities at a host that a route names. */
   readonly authorities?: (host: string, port: number) => readonly string[] | undefined
+  /** Our certificate for a host that a route names and that asks for one; no other host is shown one. */
+  readonly certificate?: (host: string, port: number) => CertificatePair | undefined
   /** Of mail exchangers; when absent they are encrypted opportunistically. */
   readonly policies?: TlsPolicies
   /** Told of exchangers that a policy forbids. */
@@ -198,8 +200,12 @@ class Delivery {
     const secret = named?.credentials === undefined ? undefined : this.#o.credentials?.(named.credentials)
     if (named?.credentials !== undefined && secret === undefined) return undefined
     const ca = named === undefined ? undefined : this.#o.authorities?.(host, port)
+    const certificate = named === undefined ? undefined : this.#o.certificate?.(host, port)
     const need = asked ?? outgoingTls(route, [host])
-    const tls = ca === undefined ? need : { ...need, ca }
+    const tls: TlsNeed =
+      ca === undefined && certificate === undefined
+        ? need
+        : { ...need, ...(ca && { ca }), ...(certificate && { certificate }) }
     return {
       protocol: route.via === 'lmtp' ? 'lmtp' : 'smtp',
       host,

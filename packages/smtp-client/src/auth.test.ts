@@ -220,3 +220,39 @@ describe('OAuth', () => {
     expect((await b.client.send(mail(), may, never))[0]).toMatchObject({ status: '4.7.11' })
   })
 })
+
+describe('EXTERNAL', () => {
+  test('says nothing of whom, where the certificate does (RFC 4422 §A)', async () => {
+    const script = `${hello('PLAIN EXTERNAL')}C: AUTH EXTERNAL =\nS: 235 ok\n${rest}`
+    expect((await send(script, { external: true }))?.fate).toBe('relayed')
+  })
+  test('names whom we act as', async () => {
+    const script = `${hello('EXTERNAL')}C: AUTH EXTERNAL ${base64('ann@example.org')}\nS: 235 ok\n${rest}`
+    expect((await send(script, { external: true, user: 'ann@example.org' }))?.fate).toBe('relayed')
+  })
+  test('refused is for now: the certificate is ours to put right', async () => {
+    const script = `${hello('EXTERNAL')}C: AUTH EXTERNAL =\nS: 535 5.7.8 who?\nC: QUIT`
+    expect(await send(script, { external: true })).toMatchObject({
+      fate: 'deferred',
+      phase: 'auth',
+      reply: { code: 535 },
+    })
+  })
+  test('not offered, as to those whose certificate is not trusted, is no log-in, and no password goes instead', async () => {
+    expect(await send(`${hello('PLAIN LOGIN')}C: QUIT`, { external: true })).toMatchObject({ status: '4.7.4' })
+  })
+  test('row 44: a peer that goes on asking is given up', async () => {
+    const script = `${hello('EXTERNAL')}C: AUTH EXTERNAL =\nS: 334 \nC: *\nS: 501 cancelled\nC: QUIT`
+    expect(await send(script, { external: true })).toMatchObject({ fate: 'deferred', phase: 'auth' })
+  })
+  test('connections are not shared between certificates', async () => {
+    const pair = (certPem: string) => ({ certPem, keyPem: 'k' })
+    const other = (certPem: string): Target =>
+      target({ tls: { ...tls('verify').tls, certificate: pair(certPem) }, credentials: { external: true } })
+    const script = `${hello('EXTERNAL')}C: AUTH EXTERNAL =\nS: 235 ok\n${rest}`
+    const b = bench([script, script])
+    for (const certPem of ['one', 'two'])
+      expect((await b.client.send(mail(), other(certPem), never))[0]?.fate).toBe('relayed')
+    expect(b.network.peers.map(peer => peer.needs[0]?.certificate?.certPem)).toEqual(['one', 'two'])
+  })
+})

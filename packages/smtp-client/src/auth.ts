@@ -4,7 +4,7 @@ import { isLost, type Conversation, type Heard } from './conversation.ts'
 import type { Credentials } from './credentials.ts'
 import type { ClientLimits } from './limits.ts'
 import { loss, quote, type Trouble } from './outcome.ts'
-import { loginRun, oauthBearerRun, plainRun, xoauth2Run, type SaslRun } from './sasl.ts'
+import { externalRun, loginRun, oauthBearerRun, plainRun, xoauth2Run, type SaslRun } from './sasl.ts'
 import { scramRun } from './scram.ts'
 import type { Target } from './target.ts'
 
@@ -82,6 +82,9 @@ const withToken = (c: Conversation, user: string, token: string, to: Target): re
     { name: 'XOAUTH2', run: xoauth2Run(user, token) },
   ].filter(({ name }) => c.features.auth.includes(name))
 
+const byCertificate = (c: Conversation, user: string | undefined): readonly Mechanism[] =>
+  c.features.auth.includes('EXTERNAL') ? [{ name: 'EXTERNAL', run: externalRun(user ?? '') }] : []
+
 const refused = (reply: RemoteReply, told: string | undefined): Trouble => ({
   phase: 'auth',
   cause: told === undefined ? quote(reply) : `${quote(reply)} (${told})`,
@@ -150,5 +153,6 @@ export const authenticate = async (c: Conversation, to: Target, o: AuthContext):
   if (credentials === undefined) return undefined
   if (c.tls === undefined && to.authInClear !== true)
     return { phase: 'auth', cause: 'credentials are not sent without TLS', status: '4.7.11' }
+  if ('external' in credentials) return attempt(c, byCertificate(c, credentials.user), o)
   return 'password' in credentials ? attempt(c, withPassword(c, credentials, o), o) : byToken(c, credentials, to, o)
 }

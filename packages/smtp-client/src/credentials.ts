@@ -6,6 +6,9 @@ export interface TokenSource {
   refused?(token: string): void
 }
 
-/** What proves who we are: a password, or tokens. The same object for many connections spares SCRAM its key derivation. */
+/** What proves who we are. The same object for many connections spares SCRAM its key derivation. */
 export type Credentials =
-  { readonly user: string; readonly password: string } | { readonly user: string; readonly tokens: TokenSource }
+  | { readonly user: string; readonly password: string }
+  | { readonly user: string; readonly tokens: TokenSource }
+  /** The certificate that TLS shows (RFC 4422 §A); `user` when we are to act as somebody whom it does not name. */
+  | { readonly external: true; readonly user?: string }

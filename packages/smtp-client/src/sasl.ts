@@ -20,6 +20,9 @@ export const plainRun = (user: string, password: string): SaslRun => ({
   fault: undefined,
 })
 
+/** RFC 4422 §A: who we are is known from TLS; this is whom we want to act as, or nothing. */
+export const externalRun = (user: string): SaslRun => ({ first: user, answer: () => undefined, fault: undefined })
+
 /** Never standardised (draft-murchison-sasl-login); whatever the two prompts say, they are for these. */
 export const loginRun = (user: string, password: string): SaslRun => {
   const left = [user, password]

@@ -19,6 +19,8 @@ export interface Target {
   /** The local address to send from. */
   readonly source?: string
   readonly messagesPerConnection?: number
+  /** False: never BDAT, whatever the peer offers. */
+  readonly chunking?: boolean
 }
 
 /** For people and logs, such as `mx.example.org[192.0.2.1]:25`. */
@@ -31,6 +33,7 @@ export const nameOf = (to: Target, ip: string | undefined = to.ip): string => {
 const sources = new WeakMap<object, number>()
 let sourceCount = 0
 const secretOf = (credentials: Credentials): readonly (string | number)[] => {
+  if ('external' in credentials) return ['external', credentials.user ?? '', 0]
   if ('password' in credentials) return [credentials.user, credentials.password]
   const id = sources.get(credentials.tokens) ?? ++sourceCount
   sources.set(credentials.tokens, id)
@@ -49,7 +52,7 @@ export const keyOf = (to: Target): string => {
     to.path ?? [to.ip ?? to.host, to.port],
     to.source,
     to.implicitTls === true,
-    [tls.level, tls.because, tls.names, tls.ca],
+    [tls.level, tls.because, tls.names, tls.ca, tls.certificate?.certPem],
     tls.tlsa?.map(r => [r.usage, r.selector, r.matching, Buffer.from(r.data).toString('hex')]),
     to.credentials && [...secretOf(to.credentials), to.authInClear],
   ])

@@ -112,13 +112,20 @@ const contradictions = (c: Config): readonly ConfigProblem[] => {
   const problems: ConfigProblem[] = []
   const wrong = (path: string, message: string): void => void problems.push({ path, message })
   if (typeof c.outbound === 'object') {
-    const { user, password, auth, tls } = c.outbound.smarthost
+    const { user, password, auth, tls, certificate } = c.outbound.smarthost
     const tokens = typeof auth === 'object'
+    const external = auth === 'external'
     if (tokens && password !== undefined) wrong('outbound.smarthost', 'password and auth.oauth2 exclude each other')
     else if (tokens && user === undefined) wrong('outbound.smarthost.user', 'is needed with auth.oauth2')
-    else if (!tokens && (user === undefined) !== (password === undefined))
+    else if (external && password !== undefined)
+      wrong('outbound.smarthost', 'password and auth: "external" exclude each other')
+    else if (external && certificate === undefined)
+      wrong('outbound.smarthost.certificate', 'is needed with auth: "external": the certificate says who we are')
+    else if (!tokens && !external && (user === undefined) !== (password === undefined))
       wrong('outbound.smarthost', 'user and password go together')
-    if (user !== undefined && tls !== undefined && tls !== 'verify')
+    if (certificate !== undefined && tls === 'never')
+      wrong('outbound.smarthost.tls', 'the certificate is shown under TLS only: anything but "never"')
+    else if ((user !== undefined || external) && tls !== undefined && tls !== 'verify')
       wrong(
         'outbound.smarthost.tls',
         `credentials are sent over a verified connection only: "verify" or nothing; found "${tls}"`,

@@ -13,7 +13,7 @@ import { egressNetwork, hasEgress } from './egress.ts'
 import type { Environment } from './environment.ts'
 import { outgoingPolicies } from './outgoing-policies.ts'
 import type { Config } from './schema.ts'
-import { authoritiesOf, credentialsOf } from './smarthost-login.ts'
+import { authoritiesOf, certificateOf, credentialsOf } from './smarthost-login.ts'
 import { StackError } from './stack-error.ts'
 
 /** Every way a message can leave the queue. */
@@ -53,6 +53,8 @@ export const createOutbound = (
   const smarthost = typeof config.outbound === 'object' ? config.outbound.smarthost : undefined
   const login = smarthost === undefined ? undefined : credentialsOf(smarthost, clock)
   const authorities = smarthost === undefined ? undefined : authoritiesOf(smarthost)
+  const certificate = smarthost === undefined ? undefined : certificateOf(smarthost)
+  const isSmarthost = (host: string, port: number): boolean => host === smarthost?.host && port === smarthost.port
   const clientOver = (network: Network): SmtpClient =>
     createClient({
       network,
@@ -77,11 +79,8 @@ export const createOutbound = (
     client,
     ...(sessions && { sessions }),
     policies: outgoingPolicies(config, env, env.store),
-    ...(smarthost === undefined || authorities === undefined
-      ? {}
-      : {
-          authorities: (host, port) => (host === smarthost.host && port === smarthost.port ? authorities : undefined),
-        }),
+    authorities: (host, port) => (isSmarthost(host, port) ? authorities : undefined),
+    certificate: (host, port) => (isSmarthost(host, port) ? certificate : undefined),
   })
   // The server behind us is not reached by the way out.
   const inner = hasEgress(config.egress) ? clientOver(env.network ?? systemNetwork()) : undefined

@@ -8,7 +8,7 @@ import { bounceKeys } from './bounces.ts'
 import { directories } from './directories.ts'
 import { mailboxOptions, usersWithout } from './local-mailboxes.ts'
 import type { Config } from './schema.ts'
-import { smarthostLogin } from './smarthost-login.ts'
+import { authoritiesOf, certificateOf, smarthostLogin } from './smarthost-login.ts'
 import { explained } from './stack-error.ts'
 import { databaseUrl } from './store.ts'
 
@@ -17,7 +17,10 @@ import { databaseUrl } from './store.ts'
  * ConfigError or StackError for what would keep a stack from starting; answers a line for each thing that starts and can't be meant.
  */
 export const preflight = async (config: Config, state: string = config.state): Promise<readonly string[]> => {
-  if (typeof config.outbound === 'object') smarthostLogin(config.outbound.smarthost)
+  if (typeof config.outbound === 'object') {
+    const { smarthost } = config.outbound
+    for (const read of [smarthostLogin, authoritiesOf, certificateOf]) read(smarthost)
+  }
   bounceKeys(config)
   bounceClassifier(config)
   databaseUrl(config)

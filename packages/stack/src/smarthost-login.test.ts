@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import { manualClock } from '@posthorn/testkit'
 import { selfSigned } from '@posthorn/tls-policy'
-import { authoritiesOf, credentialsOf, smarthostLogin } from './smarthost-login.ts'
+import { authoritiesOf, certificateOf, credentialsOf, smarthostLogin } from './smarthost-login.ts'
 
 afterEach(() => {
   vi.unstubAllEnvs()
@@ -45,6 +45,26 @@ test('the authorities of a smarthost come from a PEM file, and a file without an
       /^outbound\.smarthost\.ca: .*ca\.pem can't be used: it has no cert/,
     )
     expect(() => authoritiesOf({ ...hop, ca: join(directory, 'none') })).toThrow(/ENOENT/)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
+
+test('a certificate to log in by comes from two PEM files that belong together', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'posthorn-pair-'))
+  try {
+    const [one, two] = [await selfSigned({ names: ['a.test'] }), await selfSigned({ names: ['b.test'] })]
+    const certificate = { cert: join(directory, 'c.pem'), key: join(directory, 'k.pem') }
+    expect(certificateOf(hop)).toBeUndefined()
+    expect(() => certificateOf({ ...hop, certificate })).toThrow(/^outbound\.smarthost\.certificate: .*ENOENT/)
+    writeFileSync(certificate.cert, one.certPem)
+    writeFileSync(certificate.key, two.keyPem)
+    expect(() => certificateOf({ ...hop, certificate })).toThrow(/k\.pem does not belong to .*c\.pem/)
+    writeFileSync(certificate.key, one.keyPem)
+    expect(certificateOf({ ...hop, certificate })).toEqual({ certPem: one.certPem, keyPem: one.keyPem })
+    const external = { ...hop, certificate, auth: 'external' } as const
+    expect(credentialsOf(external, manualClock())).toEqual({ external: true })
+    expect(credentialsOf({ ...external, user: 'u' }, manualClock())).toEqual({ external: true, user: 'u' })
   } finally {
     rmSync(directory, { recursive: true })
   }

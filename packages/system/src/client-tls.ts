@@ -25,6 +25,7 @@ export const clientTlsSocket = (stream: Duplex, need: TlsNeed, ca: readonly stri
     socket: stream,
     ...(sni !== undefined && isIP(sni) === 0 ? { servername: sni } : {}),
     ...(authorities === undefined ? {} : { ca: [...authorities] }),
+    ...(need.certificate === undefined ? {} : { cert: need.certificate.certPem, key: need.certificate.keyPem }),
     minVersion: 'TLSv1.2',
     rejectUnauthorized: false,
     checkServerIdentity: (_host, certificate) =>

@@ -464,3 +464,14 @@ describe('what the server answers', () => {
     await new Promise(resolve => near.once('close', resolve))
   })
 })
+
+describe("the client's certificate", () => {
+  test.each(['tcp', 'memory'] as const)('is shown to a server that asks for one, over %s', async kind => {
+    const pair = await authority.issue(['relay.example.org'])
+    const asking: ServerTls = { ...serve(mx), clientCertificates: { ca: [authority.pem] } }
+    const { served } = await meet(kind, asking, need('encrypt', { certificate: pair }))
+    expect(served.peerCertificate).toMatchObject({ trusted: true, names: ['DNS:relay.example.org'] })
+    expect((await meet(kind, asking, need('encrypt'))).served.peerCertificate).toBeUndefined()
+    expect((await meet(kind, serve(mx), need('encrypt', { certificate: pair }))).served.peerCertificate).toBeUndefined()
+  })
+})

@@ -11,7 +11,8 @@ const isSafeUrl = (text: string): boolean => {
   )
 }
 const auth = z.union([
-  z.literal('password'),
+  /** `external`: by the certificate. */
+  z.enum(['password', 'external']),
   z.strictObject({
     /** Tokens instead of a password, for OAUTHBEARER and XOAUTH2. */
     oauth2: z.strictObject({
@@ -32,6 +33,8 @@ export const nextHop = z.strictObject({
   /** PEM file of the authorities to trust instead of the system's. */
   ca: z.string().optional(),
   implicitTls: z.boolean().optional(),
+  /** PEM files of our certificate, leaf first, and of its key, shown where the server asks for one. */
+  certificate: z.strictObject({ cert: z.string(), key: z.string() }).optional(),
   user: z.string().optional(),
   /** From a file or the environment, so that the configuration can be shown to others. */
   password: secret.optional(),
