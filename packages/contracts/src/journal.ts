@@ -16,6 +16,7 @@ export type EventName =
   | 'delivery.relayed'
   | 'delivery.expanded'
   | 'delivery.converted'
+  | 'delivery.unchunked'
   | 'delivery.deferred'
   | 'delivery.bounced'
   | 'delivery.unknown'

@@ -18,6 +18,15 @@ export type Route =
     }
   | { readonly via: 'transport'; readonly name: string; readonly arg: string }
 
+/** How connections to a next hop are to be used. */
+interface Egress {
+  /** The local address to send from. */
+  readonly source?: string
+  readonly messagesPerConnection?: number
+  /** False: no BDAT, whatever is offered. */
+  readonly chunking?: boolean
+}
+
 /** One copy of one message for one next hop. */
 export interface Job {
   readonly id: QueueId
@@ -33,8 +42,8 @@ export interface Job {
   readonly tags?: readonly string[]
   /** Smaller goes first (MT-PRIORITY, RFC 6710, with its sign turned). */
   readonly priority?: number
-  /** What the `egress` hook asked of the connection. */
-  readonly egress?: { readonly source?: string; readonly messagesPerConnection?: number }
+  /** What the `egress` hook and the operator ask of the connection. */
+  readonly egress?: Egress
   /** Whether the leases still hold; asked before MAIL and before the final dot. */
   readonly stillOurs: () => boolean
 }

@@ -15,6 +15,8 @@ export interface SiteLimit {
   readonly recipients?: number
   /** After which a connection is ended. */
   readonly messagesPerConnection?: number
+  /** Whether long messages go by BDAT where it is offered; true when absent. */
+  readonly chunking?: boolean
 }
 
 const units = [

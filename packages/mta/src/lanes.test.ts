@@ -174,6 +174,16 @@ describe('the operator’s limits', () => {
     await s.clock.advance(30_000)
     expect(await s.left()).toBe(0)
   })
+  it.each([
+    ['*', false, { chunking: false }],
+    ['a.example', true, undefined],
+  ])('for %j say whether BDAT is used (%s)', async (name, chunking, egress) => {
+    const s = await station({ reach, limits: { [name]: { chunking } } })
+    s.mx.answer = () => Promise.resolve(relayed)
+    await s.hand({ 'u@x.example': 'mx:a.example' })
+    await s.clock.advance(0)
+    expect(s.mx.jobs[0]?.egress).toEqual(egress)
+  })
   it('are shared by all that one entry is for, and the nearest entry counts', async () => {
     const limits = { '*.google.com': { connections: 3 }, 'corp.example': { connections: 1 }, '*': { connections: 4 } }
     const s = await station({ reach, limits })

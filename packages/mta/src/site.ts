@@ -1,5 +1,5 @@
 import { parseSite } from '@posthorn/intake'
-import type { Claim, QueueId, Route, SiteKey } from '@posthorn/contracts'
+import type { Claim, Job, QueueId, Route, SiteKey } from '@posthorn/contracts'
 import type { Lane, Pool } from './lane.ts'
 import { newParcel, parcelKey, splitParcel } from './parcel.ts'
 import type { Parcel } from './parcel.ts'
@@ -20,7 +20,7 @@ export class Site {
   waitingClaims = 0
   running = 0
   /** What `egress` or the operator said of the connection. */
-  egress: { readonly source?: string; readonly messagesPerConnection?: number } | undefined
+  egress: Job['egress']
   /** Monotonic ms until which its lane is known. */
   shapedUntil = -1
   /** Wall ms until which the queue hands out nothing of it. */

@@ -89,12 +89,14 @@ export class Sites {
     site.shapedUntil = until
     const allowance = this.#book?.find(site.key, reach?.mx ?? [])
     const { source, messagesPerConnection = allowance?.limit.messagesPerConnection } = egress ?? {}
+    const chunking = allowance?.limit.chunking !== false
     site.egress =
-      source === undefined && messagesPerConnection === undefined
+      source === undefined && messagesPerConnection === undefined && chunking
         ? undefined
         : {
             ...(source === undefined ? undefined : { source }),
             ...(messagesPerConnection === undefined ? undefined : { messagesPerConnection }),
+            ...(chunking ? undefined : { chunking }),
           }
     const most = this.#most(site.pool, egress?.concurrency ?? allowance?.limit.connections)
     const lane = this.#laneFor(site, egress?.lane ?? (reach && receiverOf(reach, source)), most)

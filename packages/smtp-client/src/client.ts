@@ -3,6 +3,7 @@ import type { Mailbox } from '@posthorn/address'
 import type { Clock, Journal, Network, Outcome, Random, TlsFacts } from '@posthorn/contracts'
 import type { ConversionPolicy } from './conversion.ts'
 import type { Conversation } from './conversation.ts'
+import { withoutChunking } from './features.ts'
 import { fitted } from './fitness.ts'
 import { defaultLimits, type ClientLimits } from './limits.ts'
 import type { Mail } from './mail.ts'
@@ -11,6 +12,7 @@ import { outcomeOf, type Trouble } from './outcome.ts'
 import { Pool } from './pool.ts'
 import { keyOf, nameOf, type Target } from './target.ts'
 import { transact, type Result } from './transaction.ts'
+import { Unchunked } from './unchunked.ts'
 
 export interface ClientOptions {
   readonly network: Network
@@ -84,6 +86,7 @@ class Client implements SmtpClient {
   readonly #o: ClientOptions
   readonly #limits: ClientLimits
   readonly #pool: Pool
+  readonly #unchunked: Unchunked
   #active = 0
   #closed = false
   #onQuiet: (() => void)[] = []
@@ -92,6 +95,7 @@ class Client implements SmtpClient {
     this.#o = o
     this.#limits = { ...defaultLimits, ...o.limits }
     this.#pool = new Pool(o.clock, this.#limits)
+    this.#unchunked = new Unchunked(o.clock)
   }
   get idle(): number {
     return this.#pool.size
@@ -139,7 +143,7 @@ class Client implements SmtpClient {
     const kept = this.#pool.take(keyOf(task.to))
     if (kept !== undefined) {
       const result = await this.#over(kept, task)
-      if (!result.stale) return result.outcomes
+      if (!result.stale && result.chunks !== 'unknown') return result.outcomes
     }
     const opened = await openConversation(task.to, { ...this.#o, limits: this.#limits }, task.signal)
     if (this.#o.onSession !== undefined) tellSession(task.to, opened, this.#o.onSession)
@@ -149,7 +153,9 @@ class Client implements SmtpClient {
         outcomeOf(opened.trouble, { remote: opened.remote, tls, tlsPolicy: task.to.tls.because }),
       )
     }
-    return (await this.#over(opened.conversation, task)).outcomes
+    const result = await this.#over(opened.conversation, task)
+    // Only once: from now on this peer gets DATA.
+    return result.chunks === 'unknown' ? this.#deliver(task) : result.outcomes
   }
 
   /** Over one conversation, which afterwards is kept or ended. RFC 9422 §3: more recipients than it takes go in parts. */
@@ -159,7 +165,8 @@ class Client implements SmtpClient {
     if (recipients.length <= most) return this.#transact(c, task)
     const first = await this.#transact(c, { ...task, mail: { ...task.mail, recipients: recipients.slice(0, most) } })
     // Nothing was said of anybody: what became of the first part became of all.
-    if (first.stale) return { outcomes: recipients.flatMap((_, i) => first.outcomes[i % most] ?? []), stale: true }
+    if (first.stale || first.chunks === 'unknown')
+      return { ...first, outcomes: recipients.flatMap((_, i) => first.outcomes[i % most] ?? []) }
     const rest = await this.#deliver({ ...task, mail: { ...task.mail, recipients: recipients.slice(most) } })
     return { outcomes: [...first.outcomes, ...rest], stale: false }
   }
@@ -168,6 +175,8 @@ class Client implements SmtpClient {
     task.signal.addEventListener('abort', stop, { once: true })
     try {
       const { to, probe, signal } = task
+      if (c.features.chunking && (to.chunking === false || this.#unchunked.has(keyOf(to))))
+        c.features = withoutChunking(c.features)
       const fit = fitted(task.mail, {
         features: c.features,
         secured: c.tls !== undefined,
@@ -177,7 +186,9 @@ class Client implements SmtpClient {
       const mail = fit instanceof Promise ? await fit : fit
       if ('phase' in mail) return { outcomes: task.mail.recipients.map(() => outcomeOf(mail, c)), stale: false }
       if (mail !== task.mail) this.#tellConverted(task.mail, mail, c)
-      return await transact(c, { mail, protocol: to.protocol, limits: this.#limits, probe })
+      const result = await transact(c, { mail, protocol: to.protocol, limits: this.#limits, probe })
+      if (result.chunks !== undefined) this.#noteChunks(result, c, task)
+      return result
     } catch (error) {
       c.lose({ lost: 'aborted', cause: 'internal error', status: '4.3.0' })
       throw error
@@ -185,6 +196,12 @@ class Client implements SmtpClient {
       task.signal.removeEventListener('abort', stop)
       this.#release(c, task.to)
     }
+  }
+  /** The journal says why the same peer is asked again, and for an hour not by BDAT. */
+  #noteChunks({ outcomes }: Result, c: Conversation, { mail: { id }, to }: Task): void {
+    this.#unchunked.note(keyOf(to))
+    const cause = outcomes.find(({ phase }) => phase === 'data' || phase === 'dot')?.cause
+    this.#o.journal?.event('delivery.unchunked', { id, remote: c.remote, cause }, 'warn')
   }
   #tellConverted(from: Mail, to: Mail, c: Conversation): void {
     this.#o.journal?.event('delivery.converted', {

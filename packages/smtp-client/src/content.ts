@@ -8,11 +8,11 @@ import { loss, refusal, type Trouble } from './outcome.ts'
 export type Content = Uint8Array | Trouble | undefined
 
 /** RFC 5321 §2.3.8: a peer that takes a bare LF for a line end would read a second message out of it. */
-const bareNewline: Trouble = {
+export const bareNewline: Trouble = {
   phase: 'data',
   fate: 'failed',
   status: '5.6.0',
-  cause: 'the content has a CR or LF that is not part of a CR LF, which DATA cannot carry',
+  cause: 'the content has a CR or LF that is not part of a CR LF, which a message made of lines cannot carry',
 }
 
 /** The whole with its final dot, when it is in memory and short. */
@@ -50,10 +50,21 @@ const earlyReply = async (c: Conversation, limits: ClientLimits): Promise<Troubl
   return trouble
 }
 
-const sendChunk = async (c: Conversation, chunk: Uint8Array, limits: ClientLimits): Promise<Trouble | undefined> => {
-  if (!c.say(chunk)) await c.drained(limits.blockMs)
+const sendPiece = async (c: Conversation, piece: Uint8Array, limits: ClientLimits): Promise<Trouble | undefined> => {
+  if (!c.say(piece)) await c.drained(limits.blockMs)
   return c.lost === undefined ? undefined : loss('data', c.lost)
 }
+
+/** What a source that failed says: nothing about the message, if it was the peer that left. */
+export const unreadable = (c: Conversation, error: unknown): Trouble => {
+  if (c.lost !== undefined) return loss('data', c.lost)
+  return { phase: 'data', cause: `the body cannot be read: ${(error as Error).message}`, status: '4.3.0' }
+}
+export const wrongSize = (size: number, body: Body): Trouble => ({
+  phase: 'data',
+  cause: `the body has ${size} octets instead of ${body.size}`,
+  status: '4.3.0',
+})
 
 interface Streaming {
   readonly conversation: Conversation
@@ -62,51 +73,41 @@ interface Streaming {
   readonly stillOurs: (() => boolean) | undefined
 }
 
-const sendChunks = async (
-  s: Streaming,
-  stuffer: DotStuffer | undefined,
-  signal: AbortSignal,
-): Promise<Trouble | undefined> => {
+const sendPieces = async (s: Streaming, stuffer: DotStuffer, signal: AbortSignal): Promise<Trouble | undefined> => {
   let size = 0
-  for await (const chunk of s.body.open(signal)) {
-    size += chunk.byteLength
-    const parts = stuffer === undefined ? [chunk] : stuffer.push(chunk)
-    if (stuffer?.bare === true) return bareNewline
+  for await (const piece of s.body.open(signal)) {
+    size += piece.byteLength
+    const parts = stuffer.push(piece)
+    if (stuffer.bare) return bareNewline
     for (const part of parts) {
-      const trouble = await sendChunk(s.conversation, part, s.limits)
+      const trouble = await sendPiece(s.conversation, part, s.limits)
       if (trouble !== undefined) return trouble
     }
-    // To BDAT the peer may well answer as soon as it has the last octet.
-    if (stuffer !== undefined && !s.conversation.quiet) return earlyReply(s.conversation, s.limits)
+    if (!s.conversation.quiet) return earlyReply(s.conversation, s.limits)
   }
-  if (size === s.body.size) return undefined
-  return { phase: 'data', cause: `the body has ${size} octets instead of ${s.body.size}`, status: '4.3.0' }
+  return size === s.body.size ? undefined : wrongSize(size, s.body)
 }
 
-const read = async (s: Streaming, stuffer: DotStuffer | undefined): Promise<Trouble | undefined> => {
+const read = async (s: Streaming, stuffer: DotStuffer): Promise<Trouble | undefined> => {
   // Reading ends with the connection: a slow disk must not hold on to a message whose peer has gone.
   const reading = new AbortController()
   s.conversation.onUnasked = () => s.conversation.lost && reading.abort()
   try {
-    return await sendChunks(s, stuffer, reading.signal)
+    return await sendPieces(s, stuffer, reading.signal)
   } catch (error) {
-    if (s.conversation.lost !== undefined) return loss('data', s.conversation.lost)
-    return { phase: 'data', cause: `the body cannot be read: ${(error as Error).message}`, status: '4.3.0' }
+    return unreadable(s.conversation, error)
   } finally {
     s.conversation.onUnasked = undefined
   }
 }
 
-/**
- * Stream a body at the peer's pace, with its dots doubled, and the final dot; or as one chunk of BDAT with an empty last one. Any trouble means that the end
- * was not sent and the connection is gone.
- */
-export const streamContent = async (s: Streaming, dots: boolean): Promise<Trouble | undefined> => {
-  const stuffer = dots ? new DotStuffer() : undefined
+/** Stream a body at the peer's pace, with its dots doubled, and the final dot. Any trouble means that it was not sent and the connection is gone. */
+export const streamContent = async (s: Streaming): Promise<Trouble | undefined> => {
+  const stuffer = new DotStuffer()
   const trouble = await read(s, stuffer)
   if (trouble !== undefined) return breakOff(s.conversation, trouble)
-  const end = stuffer === undefined ? 'BDAT 0 LAST\r\n' : stuffer.end()
-  if (stuffer?.bare === true) return breakOff(s.conversation, bareNewline)
+  const end = stuffer.end()
+  if (stuffer.bare) return breakOff(s.conversation, bareNewline)
   if (s.stillOurs?.() === false) return breakOff(s.conversation, notOurs)
   s.conversation.say(end)
   return undefined

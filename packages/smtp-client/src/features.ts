@@ -10,7 +10,9 @@ export interface Features {
   readonly startTls: boolean
   readonly requireTls: boolean
   readonly priority: boolean
-  /** BDAT for content that DATA cannot carry (RFC 3030). */
+  /** BDAT (RFC 3030). */
+  readonly chunking: boolean
+  /** BDAT for content that DATA cannot carry. */
   readonly binary: boolean
   /** SASL mechanisms in capitals. */
   readonly auth: readonly string[]
@@ -40,6 +42,7 @@ export const featuresOf = (keywords: ReadonlyMap<string, readonly string[]>): Fe
   startTls: keywords.has('STARTTLS'),
   requireTls: keywords.has('REQUIRETLS'),
   priority: keywords.has('MT-PRIORITY'),
+  chunking: keywords.has('CHUNKING'),
   binary: keywords.has('CHUNKING') && keywords.has('BINARYMIME'),
   auth: (keywords.get('AUTH') ?? []).map(name => name.toUpperCase()),
   maxMessages: limitNamed(keywords.get('LIMITS'), 'MAILMAX'),
@@ -49,3 +52,6 @@ export const featuresOf = (keywords: ReadonlyMap<string, readonly string[]>): Fe
 
 /** Of a peer that only knows HELO. */
 export const noFeatures: Features = featuresOf(new Map())
+
+/** Of a peer that is not to be sent BDAT, whatever it offers. */
+export const withoutChunking = (features: Features): Features => ({ ...features, chunking: false, binary: false })

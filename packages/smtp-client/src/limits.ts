@@ -23,6 +23,8 @@ export interface ClientLimits {
   readonly maxIdle: number
   /** Bodies up to this many octets leave in one write. */
   readonly singleWrite: number
+  /** Longer ones go by BDAT where it is offered. */
+  readonly chunkFrom: number
 }
 
 const MINUTE = 60_000
@@ -43,4 +45,5 @@ export const defaultLimits: ClientLimits = {
   messagesPerConnection: 100,
   maxIdle: 100,
   singleWrite: 65_536,
+  chunkFrom: 65_536,
 }

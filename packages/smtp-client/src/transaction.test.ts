@@ -306,33 +306,6 @@ describe('content', () => {
     const { outcomes } = await send(`${go}C: a\nX: reset`, message)
     expect(outcomes[0]).toMatchObject({ fate: 'deferred', phase: 'data', status: '4.4.2' })
   })
-  test('of BINARYMIME goes by BDAT as it is, and without that offer by DATA if it can', async () => {
-    const binary = mail({ body: body('a\nb\u0000.\r\n.\r\n'), eightBit: 'binarymime' })
-    const offered = await send(
-      [
-        greeting('PIPELINING', 'CHUNKING', 'BINARYMIME', '8BITMIME'),
-        'C: MAIL FROM:<alice@example.com> BODY=BINARYMIME\nC: RCPT TO:<bob@example.org>\nS: 250 ok\nS: 250 ok',
-        'C: BDAT 10\nC= a\\nb\\u0000.\\r\\n.\\r\\n\nC: BDAT 0 LAST\nS: 250 got it\nS: 250 queued',
-      ].join('\n'),
-      binary,
-    )
-    expect(offered.outcomes[0]).toMatchObject({ fate: 'relayed', cause: '250 queued' })
-    const without = bench([`${greeting('8BITMIME')}X: left`])
-    expect((await without.client.send(binary, target(), never))[0]).toMatchObject({ fate: 'failed', status: '5.6.0' })
-    expect(await taken(mail({ body: body('plain\r\n'), eightBit: 'binarymime' }))).toBe('plain\r\n')
-  })
-  test('refused at its first BDAT is refused', async () => {
-    const { outcomes, client } = await send(
-      [
-        greeting('CHUNKING', 'BINARYMIME'),
-        'C: MAIL FROM:<alice@example.com> BODY=BINARYMIME\nS: 250 ok\nC: RCPT TO:<bob@example.org>\nS: 250 ok',
-        'C: BDAT 1\nC= a\nC: BDAT 0 LAST\nS: 552 5.3.4 too big\nS: 503 what?',
-      ].join('\n'),
-      mail({ body: body('a'), eightBit: 'binarymime' }),
-    )
-    expect(outcomes[0]).toMatchObject({ fate: 'failed', phase: 'data', reply: { code: 552 } })
-    expect(client.idle).toBe(0)
-  })
 })
 
 describe('a message that is no longer ours', () => {

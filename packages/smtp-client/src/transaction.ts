@@ -1,4 +1,5 @@
 import type { Outcome, Phase, RemoteReply } from '@posthorn/contracts'
+import { Chunks } from './chunks.ts'
 import { breakOff, notOurs, shortContent, streamContent, type Content } from './content.ts'
 import { isLost, type Conversation, type Heard } from './conversation.ts'
 import { envelopeFor, type Envelope } from './envelope.ts'
@@ -19,6 +20,11 @@ export interface Result {
   readonly outcomes: readonly Outcome[]
   /** The peer had closed before it answered anything: on a reused connection that says nothing about the message. */
   readonly stale: boolean
+  /**
+   * What became of BDAT when it went wrong: the peer did not understand it, and no outcome counts, since by DATA it may do better; or it
+   * was lost in the middle.
+   */
+  readonly chunks?: 'unknown' | 'lost' | undefined
 }
 
 const isTrouble = (x: Envelope | Content): x is Trouble => typeof x === 'object' && 'cause' in x
@@ -31,20 +37,22 @@ class Transaction {
   readonly #o: TransactionOptions
   readonly #envelope: Envelope
   readonly #content: Uint8Array | undefined
-  readonly #bdat: boolean
+  readonly #chunks: Opening | undefined
   readonly #outcomes: (Outcome | undefined)[]
   /** Positions of the recipients that the peer took. */
   readonly #accepted: number[] = []
   readonly #pipelined: boolean
   #senderRefused = false
   #stale = false
+  #chunkFault: Result['chunks']
 
-  constructor(c: Conversation, o: TransactionOptions, envelope: Envelope, content: Uint8Array | undefined) {
+  constructor(c: Conversation, o: TransactionOptions, envelope: Envelope, content: Uint8Array | Opening | undefined) {
     this.#c = c
     this.#o = o
     this.#envelope = envelope
-    this.#content = content
-    this.#bdat = o.mail.eightBit === 'binarymime' && c.features.binary
+    const chunked = content !== undefined && 'command' in content
+    this.#chunks = chunked ? content : undefined
+    this.#content = chunked ? undefined : content
     this.#pipelined = c.features.pipelining
     this.#outcomes = envelope.rcpts.map(rcpt => (typeof rcpt === 'string' ? undefined : outcomeOf(rcpt, c)))
   }
@@ -54,15 +62,19 @@ class Transaction {
     const stopped =
       (await this.#reset()) ?? (await this.#sender()) ?? (await this.#recipients()) ?? (await this.#message())
     if (stopped !== undefined) this.#settleRest(stopped)
-    return { outcomes: this.#outcomes.map(o => o ?? outcomeOf(unanswered, this.#c)), stale: this.#stale }
+    return {
+      outcomes: this.#outcomes.map(o => o ?? outcomeOf(unanswered, this.#c)),
+      stale: this.#stale,
+      chunks: this.#chunkFault,
+    }
   }
 
-  /** Everything up to DATA as one write (RFC 2920 §3.1). */
+  /** Everything up to DATA, or the first line by BDAT, as one write (RFC 2920 §3.1, RFC 3030 §4.2). */
   #group(): string {
     let text = this.#c.dirty ? 'RSET\r\n' : ''
     text += this.#envelope.mail
     for (const rcpt of this.#envelope.rcpts) if (typeof rcpt === 'string') text += rcpt
-    return this.#o.probe === true || this.#bdat ? text : `${text}DATA\r\n`
+    return this.#o.probe === true ? text : text + (this.#chunks?.command ?? 'DATA\r\n')
   }
   #ask(line: string, ms: number): Heard | Promise<Heard> {
     if (!this.#pipelined) this.#c.say(line)
@@ -131,9 +143,8 @@ class Transaction {
 
   #message(): Promise<Trouble | undefined> | undefined {
     if (this.#o.probe === true) return undefined
-    const nobody = this.#accepted.length === 0
-    if (this.#bdat) return nobody ? undefined : this.#byBdat()
-    return nobody && !this.#pipelined ? undefined : this.#byData()
+    if (this.#accepted.length === 0 && !this.#pipelined) return undefined
+    return this.#chunks === undefined ? this.#byData() : this.#byBdat(this.#chunks)
   }
   async #byData(): Promise<Trouble | undefined> {
     const heard = await this.#ask('DATA\r\n', this.#o.limits.dataMs)
@@ -147,14 +158,12 @@ class Transaction {
     if (this.#o.mail.stillOurs?.() === false) return breakOff(this.#c, notOurs)
     if (this.#content !== undefined) this.#c.say(this.#content)
     else {
-      const trouble = await this.#stream(true)
+      const { mail, limits } = this.#o
+      const { body, stillOurs } = mail
+      const trouble = await streamContent({ conversation: this.#c, body, limits, stillOurs })
       if (trouble !== undefined) return trouble
     }
     return this.#replies()
-  }
-  #stream(dots: boolean): Promise<Trouble | undefined> {
-    const { mail, limits } = this.#o
-    return streamContent({ conversation: this.#c, body: mail.body, limits, stillOurs: mail.stillOurs }, dots)
   }
   /**
    * The peer wants a message for nobody (RFC 2920 §3.1): it gets the dot alone. An LMTP server must not ask (RFC 2033 §4.2), and how many
@@ -168,16 +177,36 @@ class Transaction {
     this.#c.dirty = false
     return isLost(heard) || heard.code === 421 ? this.#over('dot', heard) : undefined
   }
-  /** One chunk, and an empty last one so that nothing is sent before we have asked whether it is still ours. */
-  async #byBdat(): Promise<Trouble | undefined> {
-    this.#c.say(`BDAT ${this.#o.mail.body.size}\r\n`)
-    const trouble = await this.#stream(false)
-    if (trouble !== undefined) return trouble
-    const heard = await this.#c.hear(this.#o.limits.dotMs)
-    if (!isLost(heard) && classOf(heard) === 2) return this.#replies()
-    // The last chunk is on its way although the first was refused; its reply tells us nothing.
-    if (!isLost(heard)) breakOff(this.#c, { phase: 'data', cause: quote(heard) })
-    return isLost(heard) ? loss('data', heard) : refusal('data', heard)
+  async #byBdat({ chunks, command }: Opening): Promise<Trouble | undefined> {
+    const heard = await this.#ask(command, this.#o.limits.dataMs)
+    if (this.#accepted.length === 0) return this.#chunkForNobody(heard)
+    if (isLost(heard)) {
+      if (heard.lost !== 'aborted') this.#chunkFault = 'unknown'
+      return loss('data', heard)
+    }
+    if (classOf(heard) !== 2) return this.#chunkRefused(heard)
+    if (this.#o.mail.stillOurs?.() === false) return breakOff(this.#c, notOurs)
+    const trouble = (await chunks.send()) ?? (await this.#replies())
+    const lost = this.#c.lost?.lost
+    if (lost === 'closed' || lost === 'timeout') this.#chunkFault = 'lost'
+    return trouble
+  }
+  /** It has to be read and thrown away by a peer that took no recipient (RFC 3030 §2); RSET makes sure of that. */
+  #chunkForNobody(heard: Heard): Trouble | undefined {
+    if (isLost(heard) || heard.code === 421 || classOf(heard) === 3) return this.#over('data', heard)
+    this.#c.dirty = true
+    return undefined
+  }
+  #chunkRefused(heard: RemoteReply): Trouble | undefined {
+    if (heard.code === 421 || classOf(heard) === 3) return this.#over('data', heard)
+    const trouble = refusal('data', heard)
+    if (!isAboutCommand(heard)) {
+      this.#settleRest(trouble)
+      return undefined
+    }
+    // What it made of the line nobody knows, nor what it will answer next.
+    this.#chunkFault = 'unknown'
+    return breakOff(this.#c, { ...trouble, fate: 'deferred' })
   }
 
   /** After the dot: one reply, or with LMTP one per accepted recipient in their order (RFC 2033 §4.2). */
@@ -199,6 +228,35 @@ class Transaction {
   }
 }
 
+/** RFC 5321 §4.2.1: x0z is of the syntax; the command is not understood, not taken here or not implemented. */
+const isAboutCommand = ({ code }: RemoteReply): boolean => code >= 500 && code <= 504
+
+/** Content by BDAT whose first line is read, as the command that begins it. */
+interface Opening {
+  readonly chunks: Chunks
+  readonly command: string
+}
+
+/** Whether it has to go by BDAT, or is so long that it is better to. */
+const goesInChunks = (
+  { mail, limits, probe }: TransactionOptions,
+  { chunking, binary }: Conversation['features'],
+): boolean =>
+  chunking && probe !== true && ((binary && mail.eightBit === 'binarymime') || mail.body.size > limits.chunkFrom)
+
+const inChunks = async (c: Conversation, o: TransactionOptions, envelope: Envelope): Promise<Result> => {
+  const { body, eightBit, stillOurs } = o.mail
+  const chunks = new Chunks({ conversation: c, body, limits: o.limits, binary: eightBit === 'binarymime', stillOurs })
+  try {
+    const command = await chunks.open()
+    if (typeof command !== 'string') return same(command, c, o)
+    c.messages++
+    return await new Transaction(c, o, envelope, { chunks, command }).run()
+  } finally {
+    await chunks.close()
+  }
+}
+
 const same = (trouble: Trouble, c: Conversation, o: TransactionOptions): Result => ({
   outcomes: o.mail.recipients.map(() => outcomeOf(trouble, c)),
   stale: false,
@@ -208,10 +266,11 @@ const same = (trouble: Trouble, c: Conversation, o: TransactionOptions): Result 
 export const transact = async (c: Conversation, o: TransactionOptions): Promise<Result> => {
   const envelope = envelopeFor(o.mail, c.features)
   if (isTrouble(envelope)) return same(envelope, c, o)
-  const binary = o.mail.eightBit === 'binarymime' && c.features.binary
-  const content = binary || o.probe === true ? undefined : shortContent(o.mail.body, o.limits)
+  const chunked = goesInChunks(o, c.features)
+  const content = chunked || o.probe === true ? undefined : shortContent(o.mail.body, o.limits)
   if (isTrouble(content)) return same(content, c, o)
   if (o.mail.stillOurs?.() === false) return same(notOurs, c, o)
+  if (chunked) return inChunks(c, o, envelope)
   c.messages++
   return new Transaction(c, o, envelope, content).run()
 }

@@ -8,7 +8,7 @@ import { bench, body, mail, mailbox, never, target, tls } from './exchange.ts'
 /*
  * Settings of a transcript (`#! key=value`): `outcomes` is what each recipient gets, as fate/phase/code or status; `from` and `to` are
  * the envelope; `content` is the message as a JSON string of octets; `eightbit`, `utf8`, `dsn`, `protocol`, `tls` and `login` say what
- * the client is to do.
+ * the client is to do; with `chunks=on` a message need not be long to go by BDAT.
  */
 
 const body8 = (octets: string): Mail['body'] => {
@@ -65,8 +65,8 @@ const byteByByte =
 const shown = ({ fate, phase, reply, status }: Outcome): string => `${fate}/${phase}/${reply?.code ?? status}`
 
 /** Send the message to the script; what became of it. */
-const send = async (script: PeerScript, message: Mail, to: Target): Promise<readonly string[]> => {
-  const b = bench([script])
+const send = async (script: PeerScript, message: Mail, to: Target, chunks = false): Promise<readonly string[]> => {
+  const b = bench([script], chunks ? { chunkFrom: 0 } : {})
   const outcomes = await b.client.send(message, to, never)
   await b.client.close()
   // What the peer has not heard by now it never will.
@@ -84,8 +84,10 @@ describe.each(files(new URL('transcripts/', import.meta.url)))('%s', (_name, tex
   const transcript = parseTranscript(text)
   const expected = transcript.settings.get('outcomes')?.split(' ')
   const [message, to] = [mailOf(transcript), targetOf(transcript)]
-  test('whole', async () => expect(await send(transcriptPeer(text), message, to)).toEqual(expected))
-  test('byte by byte', async () => expect(await send(byteByByte(transcriptPeer(text)), message, to)).toEqual(expected))
+  const chunks = transcript.settings.get('chunks') === 'on'
+  test('whole', async () => expect(await send(transcriptPeer(text), message, to, chunks)).toEqual(expected))
+  test('byte by byte', async () =>
+    expect(await send(byteByByte(transcriptPeer(text)), message, to, chunks)).toEqual(expected))
 })
 
 /** What a client says in a transcript of the listener, when it is one message without parameters, said step by step. */

@@ -109,20 +109,21 @@ describe('a configuration', () => {
       sites: {
         'mx:example.org': { connections: 2 },
         '*.google.com': { rate: '100/min', recipients: 50, perConnection: 20 },
-        '*': { rate: '5/s' },
+        '*': { rate: '5/s', chunking: false },
       },
     })
     expect(sites['*.google.com']?.rate).toEqual({ messages: 100, ms: 60_000 })
     expect(limitTexts({ sites })).toEqual([
       'mx:example.org: 2 connections',
       '*.google.com: 100/min, 50 recipients a message, 20 messages a connection',
-      '*: 5/s',
+      '*: 5/s, no BDAT',
     ])
     expect(siteLimits({ sites })['*.google.com']).toEqual({
       rate: { messages: 100, ms: 60_000 },
       recipients: 50,
       messagesPerConnection: 20,
     })
+    expect(siteLimits({ sites })['*']?.chunking).toBe(false)
   })
 
   test('says what is wrong with a limit, and what is allowed', () => {
@@ -157,6 +158,30 @@ describe('a configuration', () => {
       'outbound.smarthost.auth.oauth2.tokenUrl: is not an https URL',
     )
     expect(check({ auth: { oauth2: { ...oauth2, refreshToken: 'secret' } } })).toContain('refreshToken')
+  })
+
+  test('takes a certificate with its key to log in by, and no password beside it', () => {
+    const certificate = { cert: 'c.pem', key: 'k.pem' }
+    const check = (o: object): string =>
+      problems({
+        hostname: 'x.test',
+        outbound: { smarthost: { host: 'relay.test', certificate, auth: 'external', ...o } },
+      })
+    expect(check({})).toBe('')
+    expect(check({ user: 'u' })).toBe('')
+    expect(check({ auth: undefined, tls: 'encrypt' })).toBe('')
+    expect(check({ auth: undefined, user: 'u', password: { env: 'P' } })).toBe('')
+    expect(check({ user: 'u', password: { env: 'P' } })).toContain('password and auth: "external" exclude each other')
+    expect(check({ certificate: undefined })).toContain(
+      'outbound.smarthost.certificate: is needed with auth: "external"',
+    )
+    expect(check({ certificate: { cert: 'c.pem' } })).toContain('outbound.smarthost.certificate.key')
+    expect(check({ tls: 'may' })).toContain(
+      'outbound.smarthost.tls: credentials are sent over a verified connection only',
+    )
+    expect(check({ auth: undefined, tls: 'never' })).toContain(
+      'outbound.smarthost.tls: the certificate is shown under TLS',
+    )
   })
 
   test('refuses an alias in a domain that is not ours', () => {

@@ -25,9 +25,11 @@ const siteLimit = z
     recipients: z.int().min(1).max(1000).optional(),
     /** Messages after which a connection is ended. */
     perConnection: z.int().min(1).optional(),
+    /** False: long messages go by DATA, whatever is offered. */
+    chunking: z.boolean().optional(),
   })
   .refine(limit => Object.values(limit).some(value => value !== undefined), {
-    error: 'limits nothing: give it connections, rate, recipients or perConnection',
+    error: 'limits nothing: give it connections, rate, recipients, perConnection or chunking',
   })
 
 /** Each receiver with its limits. */
