@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { connect as connectTls, TLSSocket } from 'node:tls'
+import { connect as connectTls } from 'node:tls'
 
 /** One conversation with a server, line by line as a client sees it. */
 export interface Talk {
@@ -11,8 +11,6 @@ export interface Talk {
   write(bytes: string | Uint8Array): Promise<void>
   /** STARTTLS, of a server whose certificate is not looked at. */
   secure(): Promise<void>
-  /** The channel binding `tls-exporter` (RFC 9266), once it is secure. */
-  exporter(): Uint8Array
   /** Resolves when the connection has ended. */
   readonly ended: Promise<void>
   /** Cut the connection. */
@@ -92,11 +90,6 @@ class Conversation implements Talk {
       tls.once('secureConnect', resolve)
       tls.once('error', reject)
     })
-  }
-
-  exporter(): Uint8Array {
-    if (!(this.#socket instanceof TLSSocket)) throw new Error('no TLS to export a key of')
-    return this.#socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))
   }
 
   cut(): void {
