@@ -49,7 +49,7 @@ const traits: Readonly<Record<Make['name'], Traits>> = {
     original: 'rfc822;kate+2Bshop@third.test',
   },
   OpenSMTPD: {
-    // As Debian builds it, it offers STARTTLS and then fails: `missing private key`.
+    // Its STARTTLS fails as a server, see the peer's file.
     tls: 'may',
     utf8: false,
     sent: /result="?Ok"? stat="250 2\.0\.0/,

@@ -37,7 +37,12 @@ match from any for domain ${o.domain} action box
 `
 }
 
-/** Start one in an enclosure; it needs root. */
+/**
+ * Start one in an enclosure; it needs root. As a client its STARTTLS works; as a server it offers it and fails, as Debian 12 builds it (6.8.0p2
+ * with OpenSSL 3), with RSA and ECDSA keys, TLS 1.2 and 1.3: its key lives in another process and is reached by a method put on the key that
+ * EVP_PKEY_get1_RSA and EVP_PKEY_get1_EC_KEY answer, of which OpenSSL 3 hands out a copy. So the log says `rsae_priv_enc` (or `ecdsae_do_sign`),
+ * `missing private key`. Corrected in 7.4.0 (OpenSMTPD's pull request 1208); no setting helps.
+ */
 export const startOpensmtpd = async (o: MailServerOptions): Promise<MailServer> => {
   const dir = mkdtempSync(join(tmpdir(), 'posthorn-opensmtpd-'))
   const at = (name: string): string => join(dir, name)
