@@ -27,18 +27,19 @@ suite('row 46: the plug is pulled', ['strace'], () => {
   }, 300_000)
 
   // What is found shows that the checker would see it; that nothing is found with all syncs, that none is missing.
-  const syncs: Readonly<Record<string, readonly [RegExp, Finding['kind']]>> = {
+  const syncs: Readonly<Record<string, readonly [RegExp, ...(readonly Finding['kind'][])]>> = {
     'any sync': [/./, 'lost'],
     'the sync of the log': [/queue\.db-wal$/, 'lost'],
     'the sync of the database, before its log is begun anew': [/queue\.db$/, 'fatal'],
-    'the sync of spooled content': [/spool\/\w+$/, 'lost'],
+    // Set aside where its length tells, which is lost; where octets are missing in its middle, nothing tells.
+    'the sync of spooled content': [/spool\/\w+$/, 'lost', 'torn'],
     'the sync of the spool directory': [/spool\/$/, 'lost'],
     'the sync of the name of the state directory': [/^\/var\/$/, 'lost'],
     'the sync of a mail in tmp': [/tmp\/[^/]+$/, 'torn'],
     'the sync of new': [/new\/$/, 'lost'],
   }
-  for (const [what, [ignoreSync, kind]] of Object.entries(syncs))
-    test(`without ${what} mail would be ${kind}, and that is found`, async () => {
+  for (const [what, [ignoreSync, ...kinds]] of Object.entries(syncs))
+    test(`without ${what} mail would be ${kinds.join(' or ')}, and that is found`, async () => {
       const explored = await exploreAll({
         ...plan,
         ...recording,
@@ -48,6 +49,10 @@ suite('row 46: the plug is pulled', ['strace'], () => {
         ignoreSync,
         first: true,
       })
-      expect(explored.findings.map(finding => finding.kind)).toContain(kind)
+      const found = explored.findings.map(finding => finding.kind)
+      expect(
+        kinds.some(kind => found.includes(kind)),
+        found.join(),
+      ).toBe(true)
     }, 120_000)
 })
