@@ -24,7 +24,10 @@ export interface Done {
   readonly contents: readonly Uint8Array[]
 }
 
-/** Gathers the operations of a turn into a group. Groups that come while one is written share the next transaction. */
+/** While a group is written, another one waits at the writer's door once it has so many operations: a transaction has its price. */
+const enough = 4
+
+/** Gathers operations into groups: those of a turn, and those that come while groups are written. */
 export interface Grouper {
   /** Rejects with StoreError. `contents` are the operation's contents in parts, which must not change until then. */
   readonly submit: (op: Operation, contents?: readonly (readonly Uint8Array[])[]) => Promise<Done>
@@ -81,8 +84,11 @@ export const createGrouper = (
     try {
       result = await engine.write({ now: clock.wall(), mono, ops }, contents)
     } catch (error) {
+      land()
       return failAll(taken, error)
     }
+    // First of all, so that the disk works while the answers to this group leave.
+    land()
     try {
       o.onResult(result)
       settleAll(taken, result)
@@ -92,15 +98,18 @@ export const createGrouper = (
     const swept = sweeping ? result.results.at(-1) : undefined
     if (swept !== undefined && 'ok' in swept && swept.ok === true) nextSweep = mono + sweepAgain
   }
+  const mayFly = (): boolean => (flying === 0 ? waiting.length > 0 : flying === 1 && waiting.length >= enough)
   const land = (): void => {
-    if (--flying === 0) landed?.()
+    flying--
+    fly()
   }
   const fly = (): void => {
     gathering = false
-    while (waiting.length > 0) {
+    while (mayFly()) {
       flying++
-      void runGroup(take()).then(land)
+      void runGroup(take())
     }
+    if (flying === 0) landed?.()
   }
 
   return {
@@ -109,7 +118,7 @@ export const createGrouper = (
         if (closed) return reject(storeError('the queue is closed', { full: false }))
         const bytes = contents.reduce((sum, parts) => parts.reduce((n, p) => n + p.byteLength, sum), 0)
         waiting.push({ op, contents, bytes, resolve, reject })
-        if (gathering) return
+        if (gathering || !mayFly()) return
         gathering = true
         // A microtask later, for the rest of the turn.
         queueMicrotask(fly)
