@@ -50,9 +50,6 @@ suite('row 46: the plug is pulled', ['strace'], () => {
         first: true,
       })
       const found = explored.findings.map(finding => finding.kind)
-      expect(
-        kinds.some(kind => found.includes(kind)),
-        found.join(),
-      ).toBe(true)
+      expect(found.filter(kind => kinds.includes(kind))).not.toEqual([])
     }, 120_000)
 })
