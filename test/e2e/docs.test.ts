@@ -54,6 +54,8 @@ beforeAll(async () => {
     'privkey.pem': keyPem,
     'net-fullchain.pem': certPem,
     'net-privkey.pem': keyPem,
+    'client.crt': certPem,
+    'client.key': keyPem,
   }
   const files = { ...pair, 'smarthost-password': 'x', 'refresh-token': 'x' }
   for (const [name, text] of Object.entries(files)) writeFileSync(join(etc, name), text)
