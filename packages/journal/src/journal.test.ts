@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { manualClock } from '@posthorn/testkit'
 import type { Json } from '@posthorn/contracts'
 import { createJournal } from './index.ts'
@@ -176,4 +176,31 @@ test('a stream that breaks, and values that cannot be printed, disturb nobody', 
   await journal.flush()
   await journal.close()
   expect(stream.destroyed).toBe(true)
+})
+
+test('a line leaves at once, and those of the next 10 ms together', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout'] })
+  try {
+    const stream = memory()
+    const journal = createJournal({ stream, format: 'json', level: 'info', clock })
+    const say = async (): Promise<void> => {
+      journal.event('service.ready', {})
+      await new Promise(setImmediate)
+    }
+    await say()
+    expect(stream.writes).toHaveLength(1)
+    await say()
+    await say()
+    vi.advanceTimersByTime(9)
+    expect(stream.writes).toHaveLength(1)
+    vi.advanceTimersByTime(1)
+    expect(stream.writes).toHaveLength(2)
+    expect(stream.lines()).toHaveLength(3)
+    // Nothing came since: the next one need not wait.
+    vi.advanceTimersByTime(10)
+    await say()
+    expect(stream.writes).toHaveLength(3)
+  } finally {
+    vi.useRealTimers()
+  }
 })

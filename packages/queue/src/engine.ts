@@ -2,10 +2,7 @@ import type { Answers, Group, GroupResult, Query } from './operation.ts'
 
 /** Runs groups in the order in which they come, and answers questions: in a thread of its own, or here. */
 export interface Engine {
-  /**
-   * Groups that come while one is written share the next transaction. `contents` are in parts that the engine joins; they are
-   * copied, never handed over. Rejects when the store is gone.
-   */
+  /** `contents` are in parts that the engine joins; they are copied, never handed over. Rejects when the store is gone. */
   write(group: Group, contents: readonly (readonly Uint8Array[])[]): Promise<GroupResult>
   read<Q extends Query>(query: Q): Promise<Answers[Q['ask']]>
   close(): Promise<void>

@@ -6,6 +6,8 @@ import { asStoreError, storeError } from '@posthorn/queue-base'
 /** Bounds of one transaction: more waits for the next. */
 const maxOps = 1000
 const maxBytes = 16 * 1024 * 1024
+/** While a group is written, another one waits at the writer's door once it has so many operations: a transaction has its price. */
+const enough = 4
 /** Between two steps of sweeping, in ms; sooner while there is much to sweep. */
 const sweepEvery = 10_000
 const sweepAgain = 50
@@ -23,9 +25,6 @@ export interface Done {
   readonly value: unknown
   readonly contents: readonly Uint8Array[]
 }
-
-/** While a group is written, another one waits at the writer's door once it has so many operations: a transaction has its price. */
-const enough = 4
 
 /** Gathers operations into groups: those of a turn, and those that come while groups are written. */
 export interface Grouper {

@@ -2,7 +2,6 @@ import { Worker } from 'node:worker_threads'
 import type { Engine } from './engine.ts'
 import type { Answers, Group, GroupResult, Query } from './operation.ts'
 import type { ReaderData, ReadMessage, ReadReply } from './read-worker.ts'
-import { splitResult } from './merge.ts'
 import { storeError } from '@posthorn/queue-base'
 import { pack, unpack } from './worker-message.ts'
 import type { GroupMessage, PlainResult, WriterData, WriterReply } from './worker-message.ts'
@@ -65,25 +64,10 @@ export const startEngine = async (data: WriterData, databasePath: string): Promi
 }
 
 interface Flying {
-  readonly count: number
   readonly resolve: (result: GroupResult) => void
   readonly reject: (error: Error) => void
 }
 type Opened = Extract<WriterReply, { kind: 'ready' }>
-
-/** To each group its part of what became of their transaction. */
-const answer = (reply: Extract<WriterReply, { groups: number }>, groups: readonly Flying[]): void => {
-  if (reply.kind === 'failed') {
-    for (const { reject } of groups) reject(storeError(reply.error, { full: false }))
-    return
-  }
-  const result = { ...(JSON.parse(reply.json) as PlainResult), contents: unpack(reply.lengths, reply.buffer) }
-  const parts = splitResult(
-    result,
-    groups.map(({ count }) => count),
-  )
-  parts.forEach((part, i) => groups[i]?.resolve(part))
-}
 
 interface Writer {
   readonly leases: number
@@ -105,9 +89,10 @@ const startWriter = async (data: WriterData): Promise<Writer> => {
     worker.on('message', (reply: WriterReply) => {
       if (reply.kind === 'ready') return resolve(reply)
       if (reply.kind === 'refused') return reject(new Error(reply.error))
-      const answered = flying.slice(0, reply.groups)
-      flying = flying.slice(reply.groups)
-      answer(reply, answered)
+      const group = flying.shift()
+      if (reply.kind === 'failed') return group?.reject(storeError(reply.error, { full: false }))
+      const result = JSON.parse(reply.json) as PlainResult
+      group?.resolve({ ...result, contents: unpack(reply.lengths, reply.buffer) })
     })
     void exit.then(() => reject(new Error('the queue cannot be opened')))
   })
@@ -130,9 +115,9 @@ const startWriter = async (data: WriterData): Promise<Writer> => {
     write: (group, contents) =>
       new Promise((resolve, reject) => {
         const packed = pack(contents)
-        const message: GroupMessage = { json: JSON.stringify(group), count: group.ops.length, ...packed }
+        const message: GroupMessage = { json: JSON.stringify(group), ...packed }
         worker.postMessage(message, packed.buffer === undefined ? [] : [packed.buffer])
-        flying.push({ count: group.ops.length, resolve, reject })
+        flying.push({ resolve, reject })
       }),
     close: async () => {
       if (!gone) worker.postMessage('close', [])

@@ -19,24 +19,19 @@ export interface WriterData {
  */
 export interface GroupMessage {
   readonly json: string
-  /** How many operations it has. */
-  readonly count: number
   readonly lengths: readonly number[]
   readonly buffer: ArrayBuffer | undefined
 }
-export type WriterMessage = GroupMessage | 'close'
 export type WriterReply =
   | { readonly kind: 'ready'; readonly leases: number; readonly lastKey: number }
   | { readonly kind: 'refused'; readonly error: string }
   | {
       readonly kind: 'result'
-      /** How many groups, in the order in which they were sent, shared the transaction. */
-      readonly groups: number
       readonly json: string
       readonly lengths: readonly number[]
       readonly buffer: ArrayBuffer | undefined
     }
-  | { readonly kind: 'failed'; readonly groups: number; readonly error: string }
+  | { readonly kind: 'failed'; readonly error: string }
 
 /** Copies, so that no pooled buffer of the caller's is handed over with its neighbours. */
 export const pack = (
