@@ -315,6 +315,24 @@ postgresSuite('several nodes over one queue, and what can go wrong between them 
     expect(await Promise.all(queues.map(total))).toEqual([0, 0, 0, 0, 0])
   })
 
+  test('tables of the release before are brought up to date with all that they hold', async () => {
+    const url = await server.database()
+    const before = await open(url)
+    await enqueueSample(before)
+    await before.close()
+    await server.sql(
+      url,
+      `alter table posthorn.delivery drop column interrupted; update posthorn.meta set value = 1 where key = 'schema'`,
+    )
+    const queues = await Promise.all(Array.from({ length: 3 }, () => open(url)))
+    const [queue] = queues
+    if (queue === undefined) throw new Error('none is open')
+    const [claim] = await claimSample(queue)
+    expect(claim?.to.to.wire).toBe('bob@there.test')
+    expect(await queue.disown({ owner: first })).toBe(1)
+    expect(await claimSample(queue)).toHaveLength(1)
+  })
+
   test('tables of a newer release are refused in words, and a database that is not there with a StoreError', async () => {
     const url = await server.database()
     await (await open(url)).close()

@@ -262,8 +262,12 @@ export interface Queue {
   release(leases: readonly Lease[], due: number, why: string): Promise<void>
   /** Nothing of that site is claimed before `until` (wall time in ms). */
   pause(site: SiteKey, until: number, why: string): Promise<void>
-  /** Free the leases of an owner that is gone, or of all but `except`; says how many. */
-  disown(o: { readonly owner: Owner } | { readonly except: Owner }): Promise<number>
+  /**
+   * Free the leases of an owner that is gone, or of all but `except`; says how many. What it had in hand was interrupted, unless it
+   * `resigns`, giving up in good order what it has. So is what a lease was left to run out on, or a crash. A delivery that is interrupted
+   * again and again, and never settled, is first put off (`delivery.interrupted`) and at last held (`delivery.held`).
+   */
+  disown(o: { readonly owner: Owner; readonly resigns?: boolean } | { readonly except: Owner }): Promise<number>
   /** Wall time in ms of the next due delivery or lease end. */
   nextDue(): Promise<number | undefined>
   /** Called when there may be something due. The result unsubscribes. */

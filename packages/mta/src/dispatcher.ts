@@ -198,7 +198,7 @@ class QueueDispatcher implements Dispatcher {
     await this.drain(0)
     this.#keeper.stop()
     this.#settler.close()
-    await this.#o.queue.disown({ owner: this.owner }).catch((error: unknown) => {
+    await this.#o.queue.disown({ owner: this.owner, resigns: true }).catch((error: unknown) => {
       // They end with this process anyway.
       this.#o.journal.event('error', { where: 'disown', cause: String(error) }, 'error')
     })

@@ -8,9 +8,9 @@ export interface Wish {
   readonly reason?: string
 }
 
-/** One delivery that an operator changed, for the journal. */
+/** One delivery that an operator changed, or a recovery, for the journal. */
 export interface Changed {
-  readonly event: 'held' | 'released' | 'retried' | 'rerouted' | 'dropped' | 'condemned'
+  readonly event: 'interrupted' | 'held' | 'released' | 'retried' | 'rerouted' | 'dropped' | 'condemned'
   readonly id: QueueId
   readonly rcpt: string
   /** Before the change. */
@@ -21,10 +21,14 @@ export interface Changed {
   readonly to?: string
 }
 
-/** Tell what operators did, after it is on stable storage. */
+/** Who it is that holds what nobody settles. */
+export const recovery = 'recovery'
+
+/** Tell what was changed, after it is on stable storage. */
 export const tellChanges = (journal: Journal, changed: readonly Changed[]): void => {
   for (const { event, ...fields } of changed) {
     const name: EventName = `delivery.${event}`
-    journal.event(name, fields, event === 'dropped' || event === 'condemned' ? 'warn' : 'info')
+    const isGrave = event === 'dropped' || event === 'condemned' || fields.by === recovery
+    journal.event(name, fields, isGrave ? 'warn' : 'info')
   }
 }

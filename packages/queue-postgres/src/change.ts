@@ -10,9 +10,10 @@ import type { Freed, Work } from './work.ts'
 /** What of a delivery a change looks at. */
 export type Changing = Pick<
   DeliveryRow,
-  'id' | 'message' | 'site' | 'state' | 'due' | 'doubt' | 'why' | 'wish' | 'local' | 'domain'
+  'id' | 'message' | 'site' | 'state' | 'due' | 'doubt' | 'why' | 'wish' | 'local' | 'domain' | 'interrupted'
 >
-export const changingColumns = 'd.id, d.message, d.site, d.state, d.due, d.doubt, d.why, d.wish, d.local, d.domain'
+export const changingColumns =
+  'd.id, d.message, d.site, d.state, d.due, d.doubt, d.why, d.wish, d.local, d.domain, d.interrupted'
 
 /**
  * An operator's change of deliveries that a filter chose; says how many it changed. One that is being attempted now keeps its
@@ -104,6 +105,7 @@ const take = (work: Work, row: Changing, { change: c, actor, reason }: Wish): Ta
     due: work.now,
     doubt: row.doubt,
     why: row.why,
+    interrupted: row.interrupted,
     ...o,
   })
   switch (c.do) {

@@ -1,8 +1,6 @@
 import type { Lease, Owner, SiteKey } from '@posthorn/contracts'
-import { changingColumns } from './change.ts'
-import type { Changing } from './change.ts'
+import { freeEnded } from './recover.ts'
 import type { DeliveryRow } from './row.ts'
-import { freeRows } from './settle.ts'
 import { touch } from './work.ts'
 import type { Work } from './work.ts'
 
@@ -32,19 +30,6 @@ export const claim = async (work: Work, o: ClaimOptions): Promise<readonly Deliv
     served += new Set(rows.map(row => row.site)).size
   }
   return leased
-}
-
-/** Leases that ran out, or whose owner died. Bounded; the rest is for the next claim. */
-const freeEnded = async (work: Work): Promise<void> => {
-  const rows = await work.sql.query<Changing>(
-    `select ended.* from owner o cross join lateral (
-       select ${changingColumns} from delivery d
-       where d.state = 1 and d.owner = o.name and (d.lease_until <= $1 or o.alive_until <= $1)
-       order by d.lease_until limit 500 for update of d skip locked) ended order by ended.id`,
-    [work.now],
-    'ended leases',
-  )
-  if (rows.length > 0) await freeRows(work, rows, undefined)
 }
 
 /** What was freed is claimed in the same transaction, if it is its turn. */
@@ -142,22 +127,4 @@ export const renew = async (work: Work, leases: readonly Lease[], leaseMs: numbe
   )
   const kept = new Map(rows.map(row => [row.id, row.token]))
   return leases.filter(l => kept.get(l.delivery) === l.token)
-}
-
-/** Free the leases of owners that are gone; says how many. */
-export const disown = async (
-  work: Work,
-  o: { readonly owner: Owner } | { readonly except: Owner },
-): Promise<number> => {
-  let freed = 0
-  for (;;) {
-    const rows = await work.sql.query<Changing>(
-      `select ${changingColumns} from delivery d where d.state = 1
-       and ${'owner' in o ? 'd.owner = $1' : 'd.owner <> $1'} order by d.id limit 1000 for update`,
-      ['owner' in o ? o.owner : o.except],
-    )
-    if (rows.length === 0) return freed
-    await freeRows(work, rows, undefined)
-    freed += rows.length
-  }
 }

@@ -1,7 +1,7 @@
 import type { Clock, Journal, KeyValue, Queue, Settlement } from '@posthorn/contracts'
 import { createWaker, formatId, isStoreError, parseId, storeError, tellChanges } from '@posthorn/queue-base'
 import type { Ids } from '@posthorn/queue-base'
-import { claim, disown, renew } from './claim.ts'
+import { claim, renew } from './claim.ts'
 import { claimsOf } from './claims.ts'
 import { commitGroup } from './commit.ts'
 import type { Database } from './database.ts'
@@ -13,6 +13,7 @@ import { createKeyValue } from './keyvalue.ts'
 import { createOperators } from './operators.ts'
 import type { Owners } from './owners.ts'
 import { createReads } from './reads.ts'
+import { disown } from './recover.ts'
 import { clean } from './row.ts'
 import { release, settle } from './settle.ts'
 import { state } from './schema.ts'
@@ -158,7 +159,7 @@ export const createQueue = (o: QueueDeps): { readonly queue: PostgresQueue; read
 }
 
 const freeOwn = async (owners: Owners, transact: <T>(run: (work: Work) => Promise<T>) => Promise<T>): Promise<void> => {
-  for (const owner of await owners.end()) await transact(work => disown(work, { owner }))
+  for (const owner of await owners.end()) await transact(work => disown(work, { owner, resigns: true }))
 }
 
 const pause = async (work: Work, site: string, o: { readonly until: number; readonly why: string }): Promise<void> => {

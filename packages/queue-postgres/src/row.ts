@@ -46,6 +46,7 @@ export interface DeliveryRow {
   readonly why: string | null
   readonly last: string | null
   readonly wish: string | null
+  readonly interrupted: number
 }
 
 /** PostgreSQL keeps no NUL in text; what a peer put one into is kept with U+FFFD there. */

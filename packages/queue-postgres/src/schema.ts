@@ -1,8 +1,5 @@
 import type { Sql } from './database.ts'
 
-/** Grows by one with each change of the tables; `meta` says which one a database has. */
-const schemaVersion = 1
-
 /** `delivery.state`. */
 export const state: { readonly ready: 0; readonly leased: 1; readonly held: 2 } = { ready: 0, leased: 1, held: 2 }
 
@@ -60,11 +57,23 @@ create table attempt(
 create index attempt_message on attempt(message, seq);
 create table kv(space text not null, key text not null, value jsonb not null, expires bigint not null, primary key(space, key));
 create index kv_expires on kv(expires);
-insert into meta values('schema', ${schemaVersion});
+insert into meta values('schema', 1);
 `
 
 /**
- * Make the tables in the schema of that name, or check that they are of this release. Many nodes may do so at once.
+ * What makes tables of version `index + 1` those of the next version: never edited once released, and such that nodes of the release
+ * before can work on.
+ */
+const migrations: readonly string[] = [
+  // How often in a row a lease of it ended without a word of its owner.
+  'alter table delivery add column interrupted integer not null default 0;',
+]
+
+/** Grows by one with each change of the tables; `meta` says which one a database has. */
+const schemaVersion = migrations.length + 1
+
+/**
+ * Make the tables in the schema of that name, or bring those of an earlier release up to date. Many nodes may do so at once.
  * Rejects with an Error that says what to do.
  */
 export const prepareSchema = async (sql: Sql, name: string): Promise<void> => {
@@ -77,11 +86,14 @@ export const prepareSchema = async (sql: Sql, name: string): Promise<void> => {
   if (found?.ours !== true) {
     if (found?.made !== true) await sql.script(`create schema "${name}"`)
     await sql.script(tables)
-    return
   }
   const [row] = await sql.query<{ value: number }>(`select value from meta where key = 'schema'`)
-  if (row?.value !== schemaVersion)
+  const version = row?.value ?? 0
+  if (version < 1 || version > schemaVersion)
     throw new Error(
-      `the queue in the schema ${name} was written by another release (version ${row?.value}, this one reads ${schemaVersion}); start the release that wrote it`,
+      `the queue in the schema ${name} was written by a newer release (version ${version}, this one reads up to ${schemaVersion}); start the release that wrote it`,
     )
+  if (version === schemaVersion) return
+  for (const step of migrations.slice(version - 1)) await sql.script(step)
+  await sql.query(`update meta set value = $1 where key = 'schema'`, [schemaVersion])
 }

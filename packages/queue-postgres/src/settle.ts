@@ -97,6 +97,7 @@ const keep = async (work: Work, ended: readonly Ended[], time: Time): Promise<vo
       due: held ? row.due : time.toDatabase(fate.due),
       doubt: held ? row.doubt : fate.to === 'unknown',
       why: isCondemned(row.site) && !held ? row.why : clean(fate.why),
+      interrupted: 0,
     }
     freed.push(to)
     if (!held) touch(work, to.site, to.due)
@@ -123,17 +124,14 @@ const writeTries = async ({ sql, now }: Work, tried: readonly object[]): Promise
 export const freeRows = async (
   work: Work,
   rows: readonly Changing[],
-  to: { readonly due: number; readonly why: string } | undefined,
+  as: (row: Changing) => Partial<Freed>,
 ): Promise<void> => {
-  const freed = rows.map(row => ({
-    id: row.id,
-    state: state.ready,
-    site: row.site,
-    due: to?.due ?? row.due,
-    doubt: row.doubt,
-    why: to === undefined || isCondemned(row.site) ? row.why : clean(to.why),
-  }))
-  for (const row of freed) touch(work, row.site, row.due)
+  const freed = rows.map((row): Freed => {
+    const { id, site, due, doubt, interrupted } = row
+    const to = { id, state: state.ready, site, due, doubt, why: row.why, interrupted, ...as(row) }
+    return isCondemned(site) && to.state === state.ready ? { ...to, why: row.why } : to
+  })
+  for (const row of freed) if (row.state === state.ready) touch(work, row.site, row.due)
   await writeFreed(work, freed)
   const wishes = rows.flatMap((row, i) =>
     row.wish === null ? [] : [{ row: { ...row, ...freed[i] }, wish: JSON.parse(row.wish) as Wish }],
@@ -147,5 +145,6 @@ export const release = async (
   leases: readonly Lease[],
   to: { readonly due: number; readonly why: string },
 ): Promise<void> => {
-  await freeRows(work, [...(await leasedRows(work, leases)).values()], to)
+  const given = { due: to.due, why: clean(to.why) }
+  await freeRows(work, [...(await leasedRows(work, leases)).values()], () => given)
 }

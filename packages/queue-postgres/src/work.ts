@@ -109,6 +109,7 @@ export interface Freed {
   readonly due: number
   readonly doubt: boolean
   readonly why: string | null
+  readonly interrupted: number
 }
 
 /** Write deliveries that are ready or held from now on. Time on hold that ends here is added up. */
@@ -116,10 +117,11 @@ export const writeFreed = async ({ sql, now }: Work, rows: readonly Freed[]): Pr
   if (rows.length === 0) return
   await sql.query(
     `update delivery d set state = f.state, site = f.site, due = f.due, doubt = f.doubt, why = f.why, wish = null,
+       interrupted = f.interrupted,
        owner = null, lease_until = null,
        held_ms = d.held_ms + case when d.held_at is null then 0 else greatest(0, $2::bigint - d.held_at) end,
        held_at = case when f.state = 2 then $2::bigint end
-     from json_to_recordset($1::json) as f(id bigint, state smallint, site text, due bigint, doubt boolean, why text)
+     from json_to_recordset($1::json) as f(id bigint, state smallint, site text, due bigint, doubt boolean, why text, interrupted integer)
      where d.id = f.id`,
     [JSON.stringify(rows), now],
     'freed',

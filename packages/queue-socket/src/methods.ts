@@ -153,7 +153,9 @@ export const methods: Handlers = {
     return done
   },
   disown: async ({ queue, ownerOf }, which) => ({
-    result: await queue.disown('owner' in which ? { owner: ownerOf(which.owner) } : { except: ownerOf(which.except) }),
+    result: await queue.disown(
+      'owner' in which ? { ...which, owner: ownerOf(which.owner) } : { except: ownerOf(which.except) },
+    ),
   }),
   nextDue: async ({ queue }) => ({ result: (await queue.nextDue()) ?? null }),
   list: async ({ queue }, { filter, ...o }) => ({ result: await queue.list(filter, o) }),

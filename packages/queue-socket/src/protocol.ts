@@ -100,7 +100,7 @@ export interface Methods {
   settle: [{ readonly items: readonly PlainSettlement[] }, readonly ('ok' | 'stale')[]]
   release: [{ readonly leases: readonly Lease[]; readonly due: number; readonly why: string }, null]
   pause: [{ readonly site: SiteKey; readonly until: number; readonly why: string }, null]
-  disown: [{ readonly owner: Owner } | { readonly except: Owner }, number]
+  disown: [Parameters<Queue['disown']>[0], number]
   nextDue: [null, number | null]
   list: [{ readonly filter: Filter; readonly after?: string; readonly limit: number }, Listing]
   count: [{ readonly filter: Filter; readonly by?: FilterField }, readonly (readonly [string, number])[]]

@@ -1,11 +1,11 @@
 import type { Lease, NewRecipient, Share } from '@posthorn/contracts'
 import { faultOf } from './fault.ts'
 import { bouncedBy, fallsTo, formatId, isCondemned } from '@posthorn/queue-base'
-import type { ClaimedMessage, ClaimOp, DisownOp, RenewOp } from './operation.ts'
+import type { ClaimedMessage, ClaimOp, RenewOp } from './operation.ts'
 import { messageOf, recipientOf } from './row.ts'
 import type { DeliveryRow, MessageRow } from './row.ts'
 import { earliest, prioritiesOf } from './pause.ts'
-import { free } from './settle.ts'
+import { freeExpired } from './recover.ts'
 import { setAside, writeTouched } from './work.ts'
 import type { Work } from './work.ts'
 
@@ -161,28 +161,6 @@ const unlessDamaged = <T>(read: () => T): T | string => {
 export const renew = ({ s, batch }: Work, op: RenewOp): readonly Lease[] => {
   const until = Math.ceil(batch.mono + op.leaseMs)
   return op.leases.filter(l => s.renew.run(until, l.delivery, l.token).changes === 1)
-}
-
-const freeRows = (work: Work, rows: readonly Record<string, unknown>[]): number => {
-  for (const { id } of rows) {
-    const row = work.s.delivery.get(id as number) as unknown as DeliveryRow
-    free(work, row, row)
-  }
-  return rows.length
-}
-
-const freeExpired = (work: Work): void => {
-  if (freeRows(work, work.s.expired.all(work.batch.mono)) > 0) writeTouched(work)
-}
-
-export const disown = (work: Work, op: Omit<DisownOp, 'do'>): number => {
-  const { s } = work
-  let freed = 0
-  for (;;) {
-    const rows = op.owner !== undefined ? s.ownedBy.all(op.owner) : s.ownedByOthers.all(op.except ?? '')
-    if (rows.length === 0) return freed
-    freed += freeRows(work, rows)
-  }
 }
 
 /** Wall time in ms of what comes first: a site's due time or the end of a lease. */

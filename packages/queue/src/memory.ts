@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import type { Clock, Journal, Random } from '@posthorn/contracts'
-import { createIds } from '@posthorn/queue-base'
+import { createIds, tellChanges } from '@posthorn/queue-base'
 import { inlineEngine } from './inline-engine.ts'
 import { createQueue } from './queue.ts'
 import type { EmbeddedQueue } from './queue.ts'
@@ -51,7 +51,9 @@ export const memoryQueue = (o: {
     releaseReserve: () => {},
   })
   const ids = createIds(o.clock, o.random)
-  ids.skipTo(store.recover(o.clock.wall()).lastKey)
+  const { lastKey, changed } = store.recover(o.clock.wall())
+  ids.skipTo(lastKey)
+  if (o.journal !== undefined) tellChanges(o.journal, changed)
   return createQueue({
     engine: inlineEngine(disk.database, store, { alive: () => disk.life === life, answers: () => !disk.away }),
     ids,

@@ -1,6 +1,6 @@
 import type { Clock, Journal, Random } from '@posthorn/contracts'
 import { layoutOf, prepareDirectory, syncDirectory } from './directory.ts'
-import { createIds } from '@posthorn/queue-base'
+import { createIds, tellChanges } from '@posthorn/queue-base'
 import type { Ids } from '@posthorn/queue-base'
 import { lockDirectory } from './lock.ts'
 import { sweepOrphans } from './orphans.ts'
@@ -75,6 +75,7 @@ export const openQueue = async (o: QueueOptions): Promise<DurableQueue> => {
   }
   const ids = createIds(clock, o.random)
   ids.skipTo(engine.recovered.lastKey)
+  if (journal !== undefined) tellChanges(journal, engine.recovered.changed)
   const room = createRoom(o.directory, { floor, clock })
   const sweeping = recoverSpool(layout.spool, ids, engine, journal)
   const spool = createSpool(layout.spool, { sync, hasRoom: () => room.has(0) })

@@ -93,6 +93,7 @@ export interface PauseOp {
 export interface DisownOp {
   readonly do: 'disown'
   readonly owner?: string
+  readonly resigns?: boolean
   readonly except?: string
 }
 interface NextDueOp {

@@ -47,6 +47,7 @@ export interface DeliveryRow {
   readonly why: string | null
   readonly last: string | null
   readonly wish: string | null
+  readonly interrupted: number
 }
 
 /** `wire` is stored only where it is not the plain `local@domain`. */

@@ -65,6 +65,8 @@ const migrations: readonly string[] = [
    create index delivery_sender on delivery(sender) where sender is not null;
    create index delivery_rcpt on delivery(lower(local || '@' || domain)) where sender is not null;
    create index delivery_held on delivery(site) where state = 2;`,
+  // How often in a row a lease of it ended without a word of its owner.
+  `alter table delivery add column interrupted integer not null default 0;`,
 ]
 
 /** Grows by one with each change of the tables; `meta` says which one a store has. */

@@ -51,6 +51,7 @@ const keep = (
   const row = leasedRow(work, lease)
   if (row === undefined) return false
   if (attempt !== undefined) s.attempted.run(JSON.stringify(attempt), replyText(attempt), row.id)
+  if (row.interrupted > 0) s.interrupted.run(0, row.id)
   if (warned === true) s.warned.run(batch.now, row.id)
   const event = fate.to === 'retry' ? 'deferred' : fate.to
   record(work, row.message, event, { rcpt: rcptOf(row), attempt, detail: fate.why })

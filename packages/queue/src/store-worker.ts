@@ -51,14 +51,14 @@ const apply = (writer: Writer, message: GroupMessage): void => {
 
 try {
   const writer = createWriter(open)
-  const { leases, lastKey } = data.recover ? writer.recover(data.now) : { leases: 0, lastKey: 0 }
+  const recovered = data.recover ? writer.recover(data.now) : { leases: 0, lastKey: 0, changed: [] }
   reserve.refill()
   port.on('message', (message: GroupMessage | 'close') => {
     if (message !== 'close') return apply(writer, message)
     writer.close()
     port.close()
   })
-  post({ kind: 'ready', leases, lastKey })
+  post({ kind: 'ready', recovered })
 } catch (error) {
   post({ kind: 'refused', error: messageOf(error) })
 }

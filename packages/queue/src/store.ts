@@ -1,9 +1,10 @@
-import { disown } from './claim.ts'
 import type { CheckSpool } from './claim.ts'
+import type { Changed } from '@posthorn/queue-base'
 import { faultOf } from './fault.ts'
 import type { Group, GroupResult, Operation, OpResult } from './operation.ts'
 import { prepareSchema } from './schema.ts'
 import type { Database } from './schema.ts'
+import { disown } from './recover.ts'
 import { runOperation } from './run-operation.ts'
 import { prepareStatements } from './statements.ts'
 import { sweep } from './sweep.ts'
@@ -19,12 +20,20 @@ export interface StoreOptions {
   readonly releaseReserve: () => void
 }
 
+/** What an instance found that the one before it left. */
+export interface Recovered {
+  readonly leases: number
+  readonly lastKey: number
+  /** Deliveries that were interrupted too often, for the journal. */
+  readonly changed: readonly Changed[]
+}
+
 /** The tables and the one connection that writes them; all of it runs in the thread that made it. */
 export interface Store {
   /** Run a group in one transaction. Throws when the disk failed: then nothing may be used but `close`. */
   apply(group: Group, contents: readonly Uint8Array[]): GroupResult
   /** Free the leases of an instance that is gone: all of them, since one instance owns the store. */
-  recover(now: number): { readonly leases: number; readonly lastKey: number }
+  recover(now: number): Recovered
   /** Pages in the write-ahead log. */
   walPages(): number
   /** Copy the log to the database and begin it anew, waiting for readers as long as the busy time-out says. Whether it could. */
@@ -164,7 +173,7 @@ export const createStore = (db: Database, o: StoreOptions): Store => {
       const last = db.prepare(
         'select max(coalesce((select max(id) from message), 0), coalesce((select max(id) from delivery), 0)) as key',
       )
-      return { leases, lastKey: last.get()?.['key'] as number }
+      return { leases, lastKey: last.get()?.['key'] as number, changed: work.batch.changed }
     },
     walPages: () => Number(db.prepare('pragma wal_checkpoint(noop)').get()?.['log'] ?? 0),
     restartLog: () => db.prepare('pragma wal_checkpoint(truncate)').get()?.['busy'] === 0,

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads'
 import type { Engine } from './engine.ts'
 import type { Answers, Group, GroupResult, Query } from './operation.ts'
 import type { ReaderData, ReadMessage, ReadReply } from './read-worker.ts'
+import type { Recovered } from './store.ts'
 import { storeError } from '@posthorn/queue-base'
 import { pack, unpack } from './worker-message.ts'
 import type { GroupMessage, PlainResult, WriterData, WriterReply } from './worker-message.ts'
@@ -19,7 +20,7 @@ const readerUrl = built ? new URL('./read-worker.js', import.meta.url) : new URL
 
 /** The writer's thread has begun; `recovered` says what it found. */
 export interface ThreadEngine extends Engine {
-  readonly recovered: { readonly leases: number; readonly lastKey: number }
+  readonly recovered: Recovered
 }
 
 /** Start the writer's thread; the reader's is started by the first question. Rejects when the store cannot be opened. */
@@ -28,7 +29,7 @@ export const startEngine = async (data: WriterData, databasePath: string): Promi
   let starting: Promise<void> | undefined
   let reader: Reader | undefined
   let checkpointer: Reader | undefined
-  const recovered = { leases: writer.leases, lastKey: writer.lastKey }
+  const { recovered } = writer
   const theReader = (): Reader => {
     if (reader === undefined || reader.gone()) reader = startReader({ path: databasePath, patient: true })
     return reader
@@ -70,8 +71,7 @@ interface Flying {
 type Opened = Extract<WriterReply, { kind: 'ready' }>
 
 interface Writer {
-  readonly leases: number
-  readonly lastKey: number
+  readonly recovered: Recovered
   write(group: Group, contents: readonly (readonly Uint8Array[])[]): Promise<GroupResult>
   gone(): boolean
   close(): Promise<void>
@@ -104,13 +104,12 @@ const startWriter = async (data: WriterData): Promise<Writer> => {
   worker.on('error', error => lost(`the queue's writer failed: ${String(error)}`))
   void exit.then(() => lost(`the queue's writer has ended`))
 
-  const { leases, lastKey } = await opened.catch(async (error: unknown) => {
+  const { recovered } = await opened.catch(async (error: unknown) => {
     await exit
     throw error
   })
   return {
-    leases,
-    lastKey,
+    recovered,
     gone: () => gone,
     write: (group, contents) =>
       new Promise((resolve, reject) => {

@@ -1,4 +1,5 @@
 import type { GroupResult } from './operation.ts'
+import type { Recovered } from './store.ts'
 import type { History } from './sweep.ts'
 
 /** What the writer's thread is started with. */
@@ -23,7 +24,7 @@ export interface GroupMessage {
   readonly buffer: ArrayBuffer | undefined
 }
 export type WriterReply =
-  | { readonly kind: 'ready'; readonly leases: number; readonly lastKey: number }
+  | { readonly kind: 'ready'; readonly recovered: Recovered }
   | { readonly kind: 'refused'; readonly error: string }
   | {
       readonly kind: 'result'

@@ -1,6 +1,6 @@
 import { faultOf } from './fault.ts'
 import type { Group, GroupResult } from './operation.ts'
-import type { Store } from './store.ts'
+import type { Recovered, Store } from './store.ts'
 
 /** Groups between two looks at the log. */
 const lookEvery = 16
@@ -11,7 +11,7 @@ const walCap = 65_536
 export interface Writer {
   /** Throws when the disk failed; then nothing of the group may be told to anybody as done. */
   apply(group: Group, contents: readonly Uint8Array[]): GroupResult
-  recover(now: number): { readonly leases: number; readonly lastKey: number }
+  recover(now: number): Recovered
   close(): void
 }
 

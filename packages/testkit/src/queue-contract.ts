@@ -3,6 +3,7 @@ import { queueChangeCases } from './queue-change-cases.ts'
 import { queueClaimCases } from './queue-claim-cases.ts'
 import { queueIntakeCases } from './queue-intake-cases.ts'
 import { queueOperatorCases } from './queue-operator-cases.ts'
+import { queueRecoveryCases } from './queue-recovery-cases.ts'
 import { queueSettleCases } from './queue-settle-cases.ts'
 
 /** An empty queue of the implementation under test, and what the cases need to move its world. */
@@ -34,6 +35,7 @@ export const queueContract: readonly ContractCase<QueueUnderTest>[] = [
   ...queueSettleCases,
   ...queueOperatorCases,
   ...queueChangeCases,
+  ...queueRecoveryCases,
 ]
 
 /** Two name-spaces of an empty `KeyValue` store. */
