@@ -13,6 +13,8 @@ export interface Running {
   port(listener: 'mx' | 'submission' | 'submissions' | 'lmtp'): number
   /** All it printed on standard output after the first line, and on standard error. */
   output(): string
+  /** Its exit code, when it ends by itself. */
+  readonly ended: Promise<number | null>
   /** SIGTERM, and the exit code. */
   stop(): Promise<number | null>
   /** SIGKILL, and wait for the end. */
@@ -111,6 +113,7 @@ export const startPosthorn = async (
     ports,
     port: listener => ports[listener] ?? fail(`it has no listener ${listener}`),
     output: () => (o.logFile === undefined ? kept.join('') : readFileSync(o.logFile, 'utf8')),
+    ended,
     stop: async () => {
       child.kill('SIGTERM')
       return ended

@@ -4,7 +4,7 @@ import type { Clock } from '@posthorn/contracts'
 const questions = 6
 
 export interface HeartbeatOptions {
-  readonly clock: Clock
+  readonly clock: Pick<Clock, 'after'>
   /** How long it may say nothing, in ms. */
   readonly silenceMs: number
   /** Ask for a sign of life. */
@@ -14,7 +14,7 @@ export interface HeartbeatOptions {
 }
 
 /**
- * Watches over another process by questions, which it answers as long as its event loop turns. It is unanswered questions that count
+ * Watches over another process or thread by questions, which it answers as long as its event loop turns. It is unanswered questions that count
  * and no time: while this process is held up itself, or the machine sleeps, none is asked, and nobody is called silent for that.
  */
 export class Heartbeat {

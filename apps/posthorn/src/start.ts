@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { LogStream } from '@posthorn/journal'
-import { createStack, runService, type ListenerAddress, type Stack } from '@posthorn/stack'
+import { createStack, formatOf, runService, type ListenerAddress, type Stack } from '@posthorn/stack'
 import { Crew } from './crew.ts'
 import { prepareDevelopmentUser, type DevelopmentUser } from './development-user.ts'
 import { serveControl, type Control } from './control.ts'
@@ -9,6 +9,7 @@ import { removeRunning, writeRunning } from './running.ts'
 import { loadSettings, type Settings } from './settings.ts'
 import { socketPlace } from './socket-place.ts'
 import { terminal, type Terminal } from './terminal.ts'
+import { startWatchdog } from './watchdog.ts'
 import { collectYoungGarbage } from './young-garbage.ts'
 
 export interface StartOptions {
@@ -26,6 +27,7 @@ export const start = async (o: StartOptions): Promise<void> => {
   const { state } = settings
   const out = terminal(o.json === true)
   let control: Control | undefined
+  let stopWatching: (() => void) | undefined
   const stopCollecting = collectYoungGarbage()
   const make = async (logTo: LogStream): Promise<Crew | Stack> =>
     settings.config.workers > 1
@@ -33,6 +35,11 @@ export const start = async (o: StartOptions): Promise<void> => {
       : createStack(settings.config, { state, logTo, json: o.json === true })
   await runService(make, {
     onReady: async (listeners, stack) => {
+      stopWatching = startWatchdog({
+        silenceMs: settings.config.timeouts.worker,
+        format: formatOf(settings.config, { logTo: process.stdout, json: o.json === true }),
+        journal: stack.journal,
+      })
       const user = settings.development ? await prepareDevelopmentUser(stack.users, state) : undefined
       const place = socketPlace(state, 'control.sock')
       const { queue, journal } = stack
@@ -56,6 +63,7 @@ export const start = async (o: StartOptions): Promise<void> => {
     },
   })
   stopCollecting()
+  stopWatching?.()
 }
 
 const dispatchersOf = ({ dispatcher }: Stack): Required<Pick<OperationDeps, 'giveBack' | 'whyWait'>> => ({
