@@ -1,5 +1,8 @@
 import { execFile, spawnSync } from 'node:child_process'
 
+/** Suites that mount, or start other servers, run as root, and then so does ours. */
+export const allowRoot = { POSTHORN_ALLOW_ROOT: '1' } as const
+
 /** What a command printed and how it ended. */
 export interface Ran {
   readonly code: number
@@ -22,7 +25,12 @@ export const run = (
     const child = execFile(
       file,
       [...args],
-      { env: { ...process.env, ...o.env }, cwd: o.cwd, timeout: o.timeoutMs ?? 30_000, maxBuffer: 64 * 1024 * 1024 },
+      {
+        env: { ...allowRoot, ...process.env, ...o.env },
+        cwd: o.cwd,
+        timeout: o.timeoutMs ?? 30_000,
+        maxBuffer: 64 * 1024 * 1024,
+      },
       (error, stdout, stderr) => {
         if (error !== null && typeof error.code === 'string') reject(error)
         else resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr })
