@@ -1,6 +1,6 @@
 import { parseMailbox } from '@posthorn/address'
 import type { Mailbox } from '@posthorn/address'
-import type { Envelope, NewMessage, NewRecipient, Notify, Origin, QueueId, SiteKey } from '@posthorn/contracts'
+import type { DeliverBy, Envelope, NewMessage, NewRecipient, Notify, Origin, QueueId, SiteKey } from '@posthorn/contracts'
 
 const path = (mailbox: Mailbox | null): string => mailbox?.wire ?? ''
 
@@ -77,6 +77,15 @@ const site = (value: unknown): SiteKey => {
 const notify = (value: unknown): Notify =>
   value === 'never' ? 'never' : list(value, 'notify').map(n => one(n, ['success', 'failure', 'delay'], 'notify'))
 
+const deliverBy = (value: unknown): DeliverBy => {
+  const by = fields(value, 'deliverBy')
+  return {
+    at: number('at of deliverBy')(by['at']),
+    mode: one(by['mode'], ['return', 'notify'], 'mode of deliverBy'),
+    trace: flag(by['trace'], 'trace of deliverBy'),
+  }
+}
+
 const origins: readonly Origin[] = ['mx', 'submission', 'lmtp', 'api', 'bounce', 'list']
 const envelopeFrom = (value: unknown): Envelope => {
   const e = fields(value, 'envelope')
@@ -89,6 +98,7 @@ const envelopeFrom = (value: unknown): Envelope => {
     smtputf8: flag(e['smtputf8'], 'smtputf8'),
     body: one(e['body'], ['7bit', '8bitmime', 'binarymime'], 'body'),
     requireTls: flag(e['requireTls'], 'requireTls'),
+    ...optional('deliverBy', e['deliverBy'], deliverBy),
   }
 }
 const recipientFrom = (value: unknown): NewRecipient => {

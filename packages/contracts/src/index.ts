@@ -19,6 +19,7 @@ export type {
   Attempt,
   Change,
   Claim,
+  DeliverBy,
   DeliveryState,
   Draft,
   Envelope,

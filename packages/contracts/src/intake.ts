@@ -2,7 +2,7 @@ import type { Mailbox } from '@posthorn/address'
 import type { Reply } from '@posthorn/reply'
 import type { Body, Headers } from '@posthorn/message'
 import type { Awaitable } from './keyvalue.ts'
-import type { Claim, Notify, Origin, Owner, QueueId, SiteKey } from './queue.ts'
+import type { Claim, DeliverBy, Notify, Origin, Owner, QueueId, SiteKey } from './queue.ts'
 import type { TlsFacts } from './network.ts'
 
 /** Where a recipient's mail goes, as the `resolve` hook answered, expansions already done. */
@@ -85,8 +85,7 @@ export interface Transaction {
 export interface Schedule {
   /** Wall time in ms (FUTURERELEASE, RFC 4865). */
   readonly notBefore?: number
-  /** Wall time in ms after which it is returned (DELIVERBY in mode R, RFC 2852). */
-  readonly expires?: number
+  readonly deliverBy?: DeliverBy
   /** Smaller goes first; never 0 (MT-PRIORITY, RFC 6710, with its sign turned). */
   readonly priority?: number
 }

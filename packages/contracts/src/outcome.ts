@@ -17,6 +17,8 @@ export interface Outcome {
   readonly status?: string
   /** The peer offered DSN and took over the duty to report (RFC 3461 §5.2.2). */
   readonly dsnTakenOver?: boolean
+  /** The peer offered DELIVERBY and was told by when, so that it sees to it from now on (RFC 2852 §4.1.4). */
+  readonly deliverByTakenOver?: boolean
   /** Set when the attempt never reached DNS, a socket or a disk: it does not count as a try. */
   readonly notTried?: boolean
   /** Why TLS was asked for as it was: `because` of the TLS need, such as `dane`. */

@@ -14,6 +14,16 @@ export type Owner = Brand<string, 'owner'>
 export type Origin = 'mx' | 'submission' | 'lmtp' | 'api' | 'bounce' | 'list'
 export type Notify = readonly ('success' | 'failure' | 'delay')[] | 'never'
 
+/** By when a message is to be delivered, as its sender asked (DELIVERBY, RFC 2852). */
+export interface DeliverBy {
+  /** Wall time in ms. Before the message came in: then its sender has been told already. */
+  readonly at: number
+  /** What becomes of it when it is late: it is returned, or goes on and its sender is told. */
+  readonly mode: 'return' | 'notify'
+  /** The sender hears of each relay. */
+  readonly trace: boolean
+}
+
 export interface Envelope {
   readonly returnPath: Mailbox | null
   readonly origin: Origin
@@ -24,6 +34,7 @@ export interface Envelope {
   readonly smtputf8: boolean
   readonly body: '7bit' | '8bitmime' | 'binarymime'
   readonly requireTls: boolean
+  readonly deliverBy?: DeliverBy
 }
 
 export interface NewRecipient {

@@ -39,6 +39,8 @@ export interface Job {
   readonly arrived: number
   /** Attempts before this one. */
   readonly tries?: number
+  /** When the sender was told of a delay, wall time in ms; only of mail that has a time to be delivered by. */
+  readonly warned?: number
   readonly tags?: readonly string[]
   /** Smaller goes first (MT-PRIORITY, RFC 6710, with its sign turned). */
   readonly priority?: number

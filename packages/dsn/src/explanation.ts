@@ -4,7 +4,13 @@ import { replyText } from './status-fields.ts'
 import type { Report, ReportedRecipient } from './report.ts'
 
 /** Said of all recipients with the same fate, the gravest first. */
-const SAID: readonly { readonly action: Action; readonly subject: string; readonly lines: readonly string[] }[] = [
+const SAID: readonly {
+  readonly action: Action
+  /** Of those only for which the next hop goes on to report. */
+  readonly onward?: true
+  readonly subject: string
+  readonly lines: readonly string[]
+}[] = [
   {
     action: 'failed',
     subject: 'Undelivered mail returned to sender',
@@ -32,6 +38,12 @@ const SAID: readonly { readonly action: Action; readonly subject: string; readon
     ],
   },
   {
+    action: 'relayed',
+    onward: true,
+    subject: 'Mail was relayed',
+    lines: ['Your message was handed on to the next server, which may report further, for:'],
+  },
+  {
     action: 'expanded',
     subject: 'Mail was expanded',
     lines: ['Your message was delivered to a mailing list or an alias with several members:'],
@@ -54,7 +66,7 @@ const detail = (r: ReportedRecipient): readonly string[] => {
 export const explanation = (report: Report, isUtf8: boolean): string => {
   const lines = [`This is the mail system at ${printable(report.hostname, 255)}.`, '']
   for (const said of SAID) {
-    const recipients = report.recipients.filter(r => r.action === said.action)
+    const recipients = report.recipients.filter(r => r.action === said.action && r.onward === said.onward)
     if (recipients.length === 0) continue
     lines.push(...said.lines, '')
     for (const r of recipients) lines.push(address(r, isUtf8), ...detail(r), '')

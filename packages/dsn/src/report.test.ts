@@ -36,6 +36,18 @@ const base: Report = {
 const text = (report: BuiltReport): string => Buffer.from(report.bytes).toString()
 
 describe('a report', () => {
+  test('says by when the message was to be delivered, where its sender said so', () => {
+    const deliverBy = Date.UTC(2026, 0, 1, 12)
+    expect(text(buildReport({ ...base, deliverBy, recipients: [failed] }))).toContain(
+      'Arrival-Date: Thu, 01 Jan 2026 00:00:00 +0000\r\nDeliver-By-Date: Thu, 01 Jan 2026 12:00:00 +0000\r\n',
+    )
+    expect(text(buildReport({ ...base, recipients: [failed] }))).not.toContain('Deliver-By-Date')
+  })
+  test('tells a relay to who goes on reporting from one to who does not', () => {
+    const relay = { ...failed, action: 'relayed' } as const
+    expect(text(buildReport({ ...base, recipients: [{ ...relay, onward: true }] }))).toContain('which may report further')
+    expect(text(buildReport({ ...base, recipients: [relay] }))).toContain('You may hear no more of it')
+  })
   test('is the multipart/report of RFC 3464', () => {
     const report = buildReport({ ...base, recipients: [{ ...failed, orcpt: 'rfc822;robert@example.org' }] })
     expect(report).toMatchObject({ smtputf8: false, body: '7bit' })

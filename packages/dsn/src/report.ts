@@ -24,6 +24,8 @@ export interface ReportedRecipient {
   readonly remote?: string
   readonly lastAttempt?: number
   readonly willRetryUntil?: number
+  /** Of a relay: the next hop goes on to report. */
+  readonly onward?: true
 }
 
 /** What a report is made from. Times are wall time in ms. */
@@ -35,6 +37,8 @@ export interface Report {
   /** From MAIL, xtext decoded. */
   readonly envid?: string
   readonly arrived: number
+  /** When it was to be delivered by (DELIVERBY, RFC 2852). */
+  readonly deliverBy?: number
   readonly now: number
   /** Whether the message came with SMTPUTF8; then so may its report go. */
   readonly smtputf8: boolean

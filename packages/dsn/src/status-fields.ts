@@ -62,6 +62,8 @@ export const statusFields = (report: Report, isUtf8: boolean): Uint8Array => {
       ['Original-Envelope-Id', envid],
       ['Reporting-MTA', `dns; ${printable(report.hostname, 255)}`],
       ['Arrival-Date', date(report.arrived)],
+      // RFC 2852
+      ['Deliver-By-Date', date(report.deliverBy)],
     ],
     isUtf8,
   )

@@ -17,8 +17,8 @@ import type { Refused } from './refused.ts'
 
 /** A message that waits for its release has its life before it, not behind it. */
 const LIFE_AFTER_RELEASE = 5 * 86_400_000
-const expiryOf = ({ expires, notBefore }: Schedule): number | undefined =>
-  expires ?? (notBefore === undefined ? undefined : notBefore + LIFE_AFTER_RELEASE)
+const expiryOf = ({ notBefore }: Schedule): number | undefined =>
+  notBefore === undefined ? undefined : notBefore + LIFE_AFTER_RELEASE
 
 const noBody = bodyOf(new Uint8Array(0))
 
@@ -166,6 +166,7 @@ export class QueueReception implements Reception {
         requireTls,
         ...(envid !== undefined && { envid }),
         ...(ret !== undefined && { ret }),
+        ...(schedule?.deliverBy !== undefined && { deliverBy: schedule.deliverBy }),
       },
       facts: {
         session,

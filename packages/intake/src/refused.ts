@@ -50,6 +50,7 @@ export const reportRefused = async (
     hostname: options.hostname,
     ...(transaction.envid !== undefined && { envid: transaction.envid }),
     arrived: now,
+    ...(transaction.schedule?.deliverBy !== undefined && { deliverBy: transaction.schedule.deliverBy.at }),
     now,
     smtputf8: transaction.smtputf8,
     original: await originalOf(whole, { ret: transaction.ret }),

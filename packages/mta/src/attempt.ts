@@ -1,6 +1,7 @@
 import type { Mailbox } from '@posthorn/address'
 import type { Claim, Journal, Outcome, Route, Transport } from '@posthorn/contracts'
 import type { Chain } from '@posthorn/plugin'
+import { deadlineOf } from './deliver-by.ts'
 import { contextOfClaim } from './delivery-context.ts'
 import type { DeliveryContext } from './delivery-context.ts'
 import { asksOutward, courseOf } from './outward.ts'
@@ -10,13 +11,13 @@ import { mishap, outcomesFor, shipmentOf } from './shipment.ts'
 import type { Carriers, Shipment } from './shipment.ts'
 import type { Site } from './site.ts'
 
-/** What came of one claim: an outcome, or a policy's wish to wait or to hold. */
+/** What came of one claim: an outcome, or a policy's wish to wait or to hold, or nothing, since it would be late. */
 export type Ending = {
   readonly parcel: Parcel
   readonly claim: Claim
   /** What the `settled` hook will see, when somebody listens. */
   context?: DeliveryContext
-} & ({ readonly outcome: Outcome } | { readonly wait: number; readonly why: string } | { readonly hold: string })
+} & ({ readonly outcome: Outcome } | { readonly wait: number; readonly why: string } | { readonly hold: string } | { readonly late: true })
 
 export interface AttemptOptions extends Carriers {
   readonly chain: Chain
@@ -50,7 +51,8 @@ export class Attempts {
     try {
       const shipments: Shipment[] = []
       for (const parcel of parcels)
-        if (this.#asks) shipments.push(...(await this.#ask(site, parcel, { signal, endings, contexts })))
+        if (this.#isLate(parcel)) for (const claim of parcel.claims) endings.push({ parcel, claim, late: true })
+        else if (this.#asks) shipments.push(...(await this.#ask(site, parcel, { signal, endings, contexts })))
         else if (site.route === undefined) endings.push(...noRoute(site, parcel))
         else shipments.push(shipmentOf(this.#o, site, parcel, plainWay(parcel, site.route)))
       for (const [transport, group] of byTransport(shipments, endings))
@@ -62,6 +64,11 @@ export class Attempts {
     if (endings.length < parcels.reduce((n, parcel) => n + parcel.claims.length, 0)) addMissing(parcels, endings)
     if (this.#observes) addContexts(endings, contexts, signal)
     return endings
+  }
+
+  /** All claims of a parcel are of one message, and from one list or none. */
+  #isLate({ claims: [claim] }: Parcel): boolean {
+    return claim?.envelope.deliverBy !== undefined && this.#o.clock.wall() >= deadlineOf(claim)
   }
 
   async #ask(

@@ -2,7 +2,7 @@ import type { Claim, Clock, Journal, Outcome, Queue, Random } from '@posthorn/co
 import type { Announcer } from './announcer.ts'
 import type { Ending } from './attempt.ts'
 import type { Idle } from './idle.ts'
-import { expired, judge, policy, put, returned, waiting } from './judge.ts'
+import { expired, judge, overdue, policy, put, returned, waiting } from './judge.ts'
 import type { Judgement, When } from './judge.ts'
 import type { Action } from '@posthorn/dsn'
 import type { Parcel } from './parcel.ts'
@@ -102,6 +102,7 @@ export class Concluder {
     const { life, random } = this.#o
     const { claim } = ending
     if ('wait' in ending) return waiting(claim, { ms: ending.wait, why: ending.why }, when.now, life)
+    if ('late' in ending) return overdue(claim, life)
     if ('outcome' in ending) {
       if (stopped && ending.outcome.fate === 'deferred')
         return put(claim, { to: 'release', due: when.now, why: 'the dispatcher stopped' })

@@ -1,5 +1,6 @@
 import type { Attempt, Claim, EventName, Fate, Outcome, Random } from '@posthorn/contracts'
-import { isOwed } from './owed.ts'
+import { deadlineOf, lateStatus, noticeOf, tellsOfRelay, tooLate } from './deliver-by.ts'
+import { isOwed, reportsTo } from './owed.ts'
 import type { Action } from '@posthorn/dsn'
 import { hintedPause } from './hint.ts'
 import { ageOf, expiryOf } from './policy.ts'
@@ -57,7 +58,9 @@ const succeeded = (
   fate: 'delivered' | 'relayed' | 'expanded',
 ): Judgement => {
   // A next hop that took over the duty reports itself (RFC 3461 §5.2.1), an LMTP server too.
-  const report = outcome.dsnTakenOver !== true && isOwed(fate, claim, life) ? fate : undefined
+  const owed = outcome.dsnTakenOver !== true && isOwed(fate, claim, life)
+  const traced = fate === 'relayed' && reportsTo(claim) !== null && tellsOfRelay(claim, outcome)
+  const report = owed || traced ? fate : undefined
   return {
     claim,
     outcome,
@@ -93,7 +96,7 @@ const postponed = (claim: Claim, outcome: Outcome, when: When, life: Lifetime, r
   if (when.now >= expires && isTried(claim, outcome))
     return expired(claim, { outcome, when: outcome.notTried === true ? undefined : when, life })
   if (outcome.notTried === true) {
-    const due = when.now + retryDelay(life.retry, { age: 0, attempts: 1 }, random)
+    const due = Math.min(when.now + retryDelay(life.retry, { age: 0, attempts: 1 }, random), deadlineOf(claim))
     return {
       claim,
       outcome,
@@ -105,10 +108,12 @@ const postponed = (claim: Claim, outcome: Outcome, when: When, life: Lifetime, r
   }
   const hint = outcome.reply && hintedPause(outcome.reply)
   const pause = hintedDelay(life.retry, { age, attempts: claim.attempts + 1, hint }, random)
-  // The last attempt is made when the time is up, not a whole pause later.
-  const due = Math.min(when.now + pause, expires)
+  // The last attempt is made when the time is up, not a whole pause later; so is the one whose failure the sender hears of.
+  const notice = noticeOf(claim)
+  const isNoticed = when.now >= notice
+  const due = Math.min(when.now + pause, expires, isNoticed ? Infinity : notice)
   const unknown = outcome.fate === 'unknown'
-  const late = isLate(claim, age, life) && isOwed('delayed', claim, life)
+  const late = (isNoticed || isLate(claim, age, life)) && isOwed('delayed', claim, life)
   return {
     claim,
     outcome,
@@ -142,14 +147,26 @@ export const put = (claim: Claim, fate: Judgement['fate']): Judgement => ({
 
 /** A policy wants the delivery to wait. What was tried before does not wait beyond its time; what never was waits as long as it is told. */
 export const waiting = (claim: Claim, wait: { ms: number; why: string }, now: number, life: Lifetime): Judgement => {
-  const expires = claim.attempts > 0 ? expiryOf(claim, life) : Infinity
+  const expires = claim.attempts > 0 ? expiryOf(claim, life) : deadlineOf(claim)
   if (now >= expires) return expired(claim, { outcome: { ...policy, cause: wait.why }, when: undefined, life })
   return put(claim, { to: 'release', due: Math.min(now + wait.ms, expires), why: wait.why })
 }
 
 /** Give up on a delivery whose time is up. Without `when` nothing was tried just now; the caller has seen to it that something was before. */
-export const expired = (claim: Claim, end: End): Judgement =>
-  failed(claim, end, expiredStatus, `time is up: ${reasonOf(end.outcome)}`, 'delivery.expired')
+export const expired = (claim: Claim, end: End): Judgement => {
+  const isLate = expiryOf(claim, end.life) === deadlineOf(claim)
+  return failed(
+    claim,
+    end,
+    isLate ? lateStatus : expiredStatus,
+    `time is up: ${reasonOf(end.outcome)}`,
+    'delivery.expired',
+  )
+}
+
+/** What was to come back unless it was delivered by now: it does, tried or not (RFC 2852 §4.1). */
+export const overdue = (claim: Claim, life: Lifetime): Judgement =>
+  failed(claim, { outcome: tooLate, when: undefined, life }, lateStatus, tooLate.cause, 'delivery.expired')
 
 /** What an operator wants returned, without an attempt. */
 export const returned = (claim: Claim, why: string, life: Lifetime): Judgement => {

@@ -1,5 +1,6 @@
 import type { Mailbox } from '@posthorn/address'
 import type { Claim } from '@posthorn/contracts'
+import { deadlineOf } from './deliver-by.ts'
 import { defaultRetry } from './schedule.ts'
 import type { RetryPolicy } from './schedule.ts'
 
@@ -26,7 +27,7 @@ export const defaultLifetime: Lifetime = {
  * names stands whatever befalls it (RFC 2852: its sender wants to know by then).
  */
 export const expiryOf = (claim: Claim, lifetime: Lifetime): number =>
-  claim.expires ?? claim.arrived + (claim.heldMs ?? 0) + lifetime.expireMs
+  Math.min(deadlineOf(claim), claim.expires ?? claim.arrived + (claim.heldMs ?? 0) + lifetime.expireMs)
 
 /** How long a delivery has been on its way, in ms, without the time for which it was on hold. */
 export const ageOf = (claim: Claim, now: number): number => Math.max(0, now - claim.arrived - (claim.heldMs ?? 0))

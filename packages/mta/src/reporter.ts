@@ -4,6 +4,7 @@ import type { Action, ReportedRecipient } from '@posthorn/dsn'
 import type { Announcer } from './announcer.ts'
 import type { Judgement } from './judge.ts'
 import type { PrepareReport } from './options.ts'
+import { deliverByOf } from './deliver-by.ts'
 import { isFromList, readerOf, reportsTo } from './owed.ts'
 import type { Parcel } from './parcel.ts'
 import type { ReportLimit } from './report-limit.ts'
@@ -88,12 +89,14 @@ export class Reporter {
     if (claim === undefined || to === null) return 'nobody'
     const { envelope, body, arrived } = claim
     const { envid, ret } = isFromList(claim) ? {} : envelope
+    const by = deliverByOf(claim)
     try {
       const built = buildReport({
         to,
         hostname,
         ...(envid === undefined ? undefined : { envid }),
         arrived,
+        ...(by === undefined ? undefined : { deliverBy: by.at }),
         now: clock.wall(),
         smtputf8: envelope.smtputf8,
         // RET is about failures only; whoever hears of anything else still has the message (RFC 3461 §4.3).
@@ -121,6 +124,7 @@ export class Reporter {
       ...(outcome.reply === undefined ? undefined : { reply: outcome.reply }),
       ...(outcome.remote === undefined ? undefined : { remote: outcome.remote }),
       ...(attempt === undefined ? undefined : { lastAttempt: attempt.at }),
+      ...(action === 'relayed' && outcome.dsnTakenOver === true ? { onward: true } : undefined),
       ...(action === 'delayed' ? { willRetryUntil: expiryOf(claim, this.#o.life) } : undefined),
     }
   }

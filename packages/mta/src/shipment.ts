@@ -37,6 +37,7 @@ export const shipmentOf = (
     body: first.body,
     arrived: first.arrived,
     tries: first.attempts,
+    ...(first.envelope.deliverBy === undefined || first.warned === undefined ? undefined : { warned: first.warned }),
     tags: first.tags,
     priority: first.priority,
     ...(site.egress === undefined ? undefined : { egress: site.egress }),

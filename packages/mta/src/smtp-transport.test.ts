@@ -474,3 +474,33 @@ describe('breaking off', () => {
     expect(await unresolved.transport.deliver(jobTo(mx('them.example')), signal)).toMatchObject([{ fate: 'deferred' }])
   })
 })
+
+describe('a time to be delivered by (RFC 2852 §4.1.4)', () => {
+  const deliverBy = { at: 1000, mode: 'notify', trace: true } as const
+  it('goes along, with whether the sender has been told that it is over', async () => {
+    const { transport, sent } = setup(() => relayed)
+    const job = jobTo(mx('them.example'), { envelope: { deliverBy } })
+    await transport.deliver(job, signal)
+    await transport.deliver({ ...job, warned: 999 }, signal)
+    await transport.deliver({ ...job, warned: 1000 }, signal)
+    await transport.deliver({ ...job, arrived: 1000 }, signal)
+    await transport.deliver(jobTo(mx('them.example')), signal)
+    const told = [false, false, true, true].map(told => ({ ...deliverBy, told }))
+    expect(sent.map(({ mail }) => mail.deliverBy)).toEqual([...told, undefined])
+  })
+  it('ends with a list', async () => {
+    const { transport, sent } = setup(() => relayed)
+    const job = jobTo(mx('them.example'), { envelope: { deliverBy } })
+    const recipients = job.recipients.map(r => ({ ...r, returnPath: mailbox('owner@us.example') }))
+    await transport.deliver({ ...job, recipients }, signal)
+    expect(sent[0]?.mail).not.toHaveProperty('deliverBy')
+  })
+  it('is what the next exchanger may know when the first does not', async () => {
+    const late: Outcome = { fate: 'failed', phase: 'mail', cause: 'no DELIVERBY', status: '5.4.7' }
+    const one = setup(({ ip }) => (ip === '192.0.2.1' ? late : relayed))
+    const job = jobTo(mx('them.example'), { envelope: { deliverBy: { ...deliverBy, mode: 'return' } } })
+    expect(await one.transport.deliver(job, signal)).toEqual([relayed])
+    expect(one.hosts()).toEqual(['192.0.2.1', '192.0.2.2'])
+    expect(await setup(() => late).transport.deliver(job, signal)).toEqual([late])
+  })
+})

@@ -1,4 +1,4 @@
-import type { CertificatePair, Job, Outcome, Random, Resolver, Route, TlsNeed, Transport } from '@posthorn/contracts'
+import type { CertificatePair, Envelope, Job, Outcome, Random, Resolver, Route, TlsNeed, Transport } from '@posthorn/contracts'
 import type { Credentials, Mail, SmtpClient, Target } from '@posthorn/smtp-client'
 import { outgoingTls } from '@posthorn/tls-policy'
 import type { TlsPolicies, TlsSessions } from '@posthorn/tls-policy'
@@ -154,10 +154,10 @@ class Delivery {
   }
 
   #mailFor(chunk: readonly number[]): Mail {
-    const { id, envelope, recipients, returnPath, body, priority = 0, stillOurs } = this.#job
+    const { id, envelope, recipients, returnPath, body, arrived, warned = arrived, priority = 0, stillOurs } = this.#job
     // What the author asked for ended with the list (RFC 3461 §5.2.7.1).
     const fromList = recipients.every(recipient => recipient.returnPath !== undefined)
-    const { envid, ret }: Pick<Mail, 'envid' | 'ret'> = fromList ? {} : envelope
+    const { envid, ret, deliverBy }: Pick<Envelope, 'envid' | 'ret' | 'deliverBy'> = fromList ? {} : envelope
     return {
       id,
       returnPath,
@@ -174,6 +174,7 @@ class Delivery {
       ...(priority === 0 ? undefined : { priority: -priority }),
       ...(envid === undefined ? undefined : { envid }),
       ...(ret === undefined ? undefined : { ret }),
+      ...(deliverBy === undefined ? undefined : { deliverBy: { ...deliverBy, told: warned >= deliverBy.at } }),
     }
   }
 

@@ -1,3 +1,4 @@
+export { packDeliverBy, unpackDeliverBy } from './deliver-by.ts'
 export { createIds, formatId, keyAt, parseId } from './ids.ts'
 export type { Ids } from './ids.ts'
 export { isSuspect, judgeSuspects } from './interruption.ts'

@@ -23,12 +23,13 @@ with t as materialized (select now_ms() as now),
 input as materialized (select * from json_to_recordset($1::json) as i(id text, size bigint, inline integer, spooled bigint,
   at integer, total integer, origin text, sender_local text, sender_domain text, sender_wire text, eight_bit text,
   priority smallint, smtputf8 boolean, username text, tags jsonb, facts text, expires bigint, envid text, ret text,
-  require_tls boolean)),
+  require_tls boolean, deliver_by bigint)),
 gone as (delete from draft using input i where draft.id = i.id and i.spooled > 0 returning draft.id),
 m as (insert into message(id, arrived, size, inline, spooled, total, pending, origin, sender_local, sender_domain, sender_wire,
-    eight_bit, priority, smtputf8, username, tags, facts, expires, envid, ret, require_tls)
+    eight_bit, priority, smtputf8, username, tags, facts, expires, envid, ret, require_tls, deliver_by)
   select i.id, t.now, i.size, i.inline, i.spooled, i.total, i.total, i.origin, i.sender_local, i.sender_domain, i.sender_wire,
-    i.eight_bit, i.priority, i.smtputf8, i.username, i.tags, i.facts, i.expires, i.envid, i.ret, i.require_tls
+    i.eight_bit, i.priority, i.smtputf8, i.username, i.tags, i.facts, i.expires, i.envid, i.ret, i.require_tls,
+    i.deliver_by
   from input i cross join t where i.spooled = 0 or i.id in (select id from gone)
   ${onConflict} returning id),
 b as (insert into body(message, seq, content)

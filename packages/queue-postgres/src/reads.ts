@@ -106,7 +106,7 @@ const historyRow = (row: HistoryColumns, skew: number): HistoryRow => {
 const asNew = (row: MessageRow, waiting: readonly DeliveryRow[], skew: number): NonNullable<QueueEntry['message']> => {
   const held = waiting.find(d => d.state === 2)
   return {
-    envelope: envelopeOf(row),
+    envelope: envelopeOf(row, skew),
     recipients: waiting.map(d => recipientOf(d, skew)),
     ...(row.priority !== 0 && { priority: row.priority }),
     ...(row.expires !== null && { expires: row.expires - skew }),
@@ -177,7 +177,7 @@ export const createReads = (db: Database, time: Time, now: () => number): Reads 
         'select * from attempt where message = $1 order by seq limit 10000',
         [id],
       )
-      const envelope = envelopeOf(row)
+      const envelope = envelopeOf(row, skew)
       return {
         id,
         envelope,

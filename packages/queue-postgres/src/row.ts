@@ -1,5 +1,6 @@
 import type { Mailbox } from '@posthorn/address'
-import type { Envelope, NewMessage, NewRecipient, Notify, SiteKey } from '@posthorn/contracts'
+import type { DeliverBy, Envelope, NewMessage, NewRecipient, Notify, SiteKey } from '@posthorn/contracts'
+import { unpackDeliverBy } from '@posthorn/queue-base'
 
 /** A row of `message`. */
 export interface MessageRow {
@@ -22,6 +23,7 @@ export interface MessageRow {
   readonly envid: string | null
   readonly ret: string | null
   readonly require_tls: boolean
+  readonly deliver_by: number | null
 }
 
 /** A row of `delivery`. */
@@ -58,7 +60,13 @@ export const wireColumn = (m: Mailbox): string | null => (m.wire === `${m.local}
 const mailbox = (local: string, domain: string, wire: string | null): Mailbox =>
   ({ local, domain, wire: wire ?? `${local}@${domain}` }) as Mailbox
 
-export const envelopeOf = (row: MessageRow): Envelope => ({
+const deliverByOf = (packed: number, skew: number): DeliverBy => {
+  const by = unpackDeliverBy(packed)
+  return { ...by, at: by.at - skew }
+}
+
+/** `skew` is how far the database's clock is ahead of ours. */
+export const envelopeOf = (row: MessageRow, skew: number): Envelope => ({
   returnPath: row.sender_local === null ? null : mailbox(row.sender_local, row.sender_domain ?? '', row.sender_wire),
   origin: row.origin as Envelope['origin'],
   ...(row.username !== null && { user: row.username }),
@@ -67,11 +75,12 @@ export const envelopeOf = (row: MessageRow): Envelope => ({
   smtputf8: row.smtputf8,
   body: row.eight_bit as Envelope['body'],
   requireTls: row.require_tls,
+  ...(row.deliver_by !== null && { deliverBy: deliverByOf(row.deliver_by, skew) }),
 })
 
-/** What a claim tells of its message; `skew` is how far the database's clock is ahead of ours. */
+/** What a claim tells of its message. */
 export const messageOf = (row: MessageRow, skew: number): Omit<NewMessage, 'head' | 'recipients'> => ({
-  envelope: envelopeOf(row),
+  envelope: envelopeOf(row, skew),
   priority: row.priority,
   tags: row.tags ?? [],
   ...(row.expires !== null && { expires: row.expires - skew }),

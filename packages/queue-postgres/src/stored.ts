@@ -1,4 +1,5 @@
 import type { NewMessage, Owner } from '@posthorn/contracts'
+import { packDeliverBy } from '@posthorn/queue-base'
 import { clean, wireColumn } from './row.ts'
 
 /** A message on its way into the tables. */
@@ -50,6 +51,7 @@ export const messageInput = (m: NewStored, at: number, toDatabase: (wall: number
     envid: optional(e.envid),
     ret: e.ret ?? null,
     require_tls: e.requireTls,
+    ...(e.deliverBy !== undefined && { deliver_by: packDeliverBy({ ...e.deliverBy, at: toDatabase(e.deliverBy.at) }) }),
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Mailbox } from '@posthorn/address'
 import type { NewRecipient } from '@posthorn/contracts'
 import type { EnqueueOp, StoredMessage } from './operation.ts'
+import { packDeliverBy } from '@posthorn/queue-base'
 import { wireColumn } from './row.ts'
 import { state } from './schema.ts'
 import { touch } from './work.ts'
@@ -35,6 +36,7 @@ const insertMessage = ({ s }: Work, m: StoredMessage): void => {
     e.envid ?? null,
     e.ret ?? null,
     e.requireTls ? 1 : 0,
+    e.deliverBy === undefined ? null : packDeliverBy(e.deliverBy),
   )
 }
 

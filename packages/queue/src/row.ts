@@ -1,5 +1,6 @@
 import type { Mailbox } from '@posthorn/address'
 import type { Envelope, NewMessage, NewRecipient, Notify, SiteKey } from '@posthorn/contracts'
+import { unpackDeliverBy } from '@posthorn/queue-base'
 
 /** A row of `message`, as SQLite gives it. */
 export interface MessageRow {
@@ -24,6 +25,7 @@ export interface MessageRow {
   readonly envid: string | null
   readonly ret: string | null
   readonly require_tls: number
+  readonly deliver_by: number | null
 }
 /** A row of `delivery`. */
 export interface DeliveryRow {
@@ -69,6 +71,7 @@ export const envelopeOf = (row: MessageRow): Envelope => ({
   smtputf8: row.smtputf8 === 1,
   body: row.eight_bit as Envelope['body'],
   requireTls: row.require_tls === 1,
+  ...(row.deliver_by !== null && { deliverBy: unpackDeliverBy(row.deliver_by) }),
 })
 
 export const tagsOf = (row: MessageRow): readonly string[] =>

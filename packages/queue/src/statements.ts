@@ -3,8 +3,9 @@ import type { Database } from './schema.ts'
 
 const sql = {
   insertMessage: `insert into message(id, nonce, arrived, size, first, total, pending, spooled, origin,
-    sender_local, sender_domain, sender_wire, eight_bit, priority, smtputf8, user, tags, facts, expires, envid, ret, require_tls)
-    values(?, ?, ?, ?, ?, ?, ?6, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    sender_local, sender_domain, sender_wire, eight_bit, priority, smtputf8, user, tags, facts, expires, envid, ret, require_tls,
+    deliver_by)
+    values(?, ?, ?, ?, ?, ?, ?6, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   insertBody: `insert into body(message, content) values(?, ?)`,
   insertDelivery: `insert into delivery(id, message, site, state, priority, due, token, owner, lease_until, local, domain, wire,
     claims, orcpt, notify, return_path, why, held_at, sender)

@@ -102,6 +102,8 @@ export const senderOk: Accept = accept(250, '2.1.0', 'Sender ok')
 export const priorityChanged: Accept = accept(250, '2.3.6', 'Sender ok, with a lower priority')
 /** A release that is further away than was offered. RFC 4865 §4.1, §4.2 */
 export const holdTooLong: Reject = reject(501, '5.5.4', 'Release is too far away')
+/** Less time than was offered. RFC 2852 §4 */
+export const deliverByTooSoon: Reject = reject(555, '5.5.4', 'Deliver-by time is too short')
 /** RFC 5321 §4.1.1.3, RFC 3463 §3.2 (X.1.5) */
 export const recipientOk: Accept = accept(250, '2.1.5', 'Recipient ok')
 /** Not `MAIL FROM:<…>`. RFC 5321 §4.1.1.2 */

@@ -81,6 +81,7 @@ export {
   malformedMessage,
   routingLoop,
   headerTooBig,
+  deliverByTooSoon,
   holdTooLong,
   binaryNeedsBdat,
   noDataAfterBdat,

@@ -74,6 +74,13 @@ const recipientsFor = (
   return tooMany === -1 ? maxRecipients : Math.min(tooMany, maxRecipients)
 }
 
+/** An LMTP server delivers while we wait: it has no later to be told of (RFC 2852 §1, RFC 2033 §4.2). */
+const withoutTime = (mail: Mail): Mail => {
+  if (mail.deliverBy === undefined) return mail
+  const { deliverBy: _, ...rest } = mail
+  return rest
+}
+
 const tellSession = (to: Target, opened: Opened, tell: NonNullable<ClientOptions['onSession']>): void => {
   const ip = to.ip === undefined ? {} : { ip: to.ip }
   const tls = opened.conversation?.tls
@@ -177,16 +184,18 @@ class Client implements SmtpClient {
       const { to, probe, signal } = task
       if (c.features.chunking && (to.chunking === false || this.#unchunked.has(keyOf(to))))
         c.features = withoutChunking(c.features)
-      const fit = fitted(task.mail, {
+      const given = to.protocol === 'lmtp' ? withoutTime(task.mail) : task.mail
+      const fit = fitted(given, {
         features: c.features,
         secured: c.tls !== undefined,
+        clock: this.#o.clock,
         policy: this.#o.convert ?? 'unsigned',
         signal,
       })
       const mail = fit instanceof Promise ? await fit : fit
       if ('phase' in mail) return { outcomes: task.mail.recipients.map(() => outcomeOf(mail, c)), stale: false }
-      if (mail !== task.mail) this.#tellConverted(task.mail, mail, c)
-      const result = await transact(c, { mail, protocol: to.protocol, limits: this.#limits, probe })
+      if (mail !== given) this.#tellConverted(given, mail, c)
+      const result = await transact(c, { mail, protocol: to.protocol, limits: this.#limits, clock: this.#o.clock, probe })
       if (result.chunks !== undefined) this.#noteChunks(result, c, task)
       return result
     } catch (error) {

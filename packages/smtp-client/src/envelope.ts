@@ -1,6 +1,8 @@
 import { asciiMailbox, formatPath, isAscii, octetsOfText } from '@posthorn/address'
 import { xtextEncode } from '@posthorn/smtp'
 import type { Mailbox } from '@posthorn/address'
+import type { Clock } from '@posthorn/contracts'
+import { byParameter, withDelay } from './deliver-by.ts'
 import type { Features } from './features.ts'
 import type { Mail, MailRecipient } from './mail.ts'
 import type { Trouble } from './outcome.ts'
@@ -32,7 +34,7 @@ const bodyParameter = (eightBit: Mail['eightBit'], features: Features): string =
   return features.eightBitMime ? ' BODY=8BITMIME' : ''
 }
 
-const mailLine = (mail: Mail, path: string, features: Features, utf8: boolean): string => {
+const mailLine = (mail: Mail, path: string, features: Features, utf8: boolean, by: string): string => {
   let text = `MAIL FROM:${path}`
   // A probe has no content to announce.
   if (features.size && mail.body.size > 0) text += ` SIZE=${mail.body.size}`
@@ -41,6 +43,7 @@ const mailLine = (mail: Mail, path: string, features: Features, utf8: boolean): 
   if (mail.requireTls) text += ' REQUIRETLS'
   // RFC 6710 §4.3
   if (features.priority && mail.priority !== undefined) text += ` MT-PRIORITY=${mail.priority}`
+  text += by
   if (features.dsn) {
     if (mail.ret !== undefined) text += ` RET=${mail.ret.toUpperCase()}`
     if (mail.envid !== undefined) text += ` ENVID=${xtextEncode(octetsOfText(mail.envid))}`
@@ -69,6 +72,11 @@ const rcptLine = ({ notify, orcpt }: MailRecipient, path: string, features: Feat
   return line(text)
 }
 
+const askedOfDelay = (recipient: MailRecipient): MailRecipient => ({
+  ...recipient,
+  notify: withDelay(recipient.notify),
+})
+
 const needsUtf8 = (mailbox: Mailbox | null): boolean => mailbox !== null && !isAscii(mailbox.wire)
 
 const cannotSay: Trouble = {
@@ -78,15 +86,21 @@ const cannotSay: Trouble = {
   status: '5.6.7',
 }
 
-/** The commands for this peer, with nothing in them that it does not offer; Trouble when it cannot be told the sender. */
-export const envelopeFor = (mail: Mail, features: Features): Envelope | Trouble => {
+/**
+ * The commands for this peer, with nothing in them that it does not offer; Trouble when it cannot be told the sender. The time that is
+ * left of a message is counted from now.
+ */
+export const envelopeFor = (mail: Mail, features: Features, clock: Pick<Clock, 'wall'>): Envelope | Trouble => {
   const from = pathFor(mail.returnPath, features)
   if (from === undefined) return cannotSay
   const utf8 =
     features.smtputf8 && (mail.smtputf8 || needsUtf8(mail.returnPath) || mail.recipients.some(r => needsUtf8(r.to)))
+  const { deliverBy } = mail
+  const by = deliverBy !== undefined && features.deliverBy ? byParameter(deliverBy, clock.wall()) : ''
+  const recipients = deliverBy?.mode === 'notify' && by === '' ? mail.recipients.map(askedOfDelay) : mail.recipients
   return {
-    mail: mailLine(mail, from, features, utf8),
-    rcpts: mail.recipients.map(recipient => {
+    mail: mailLine(mail, from, features, utf8, by),
+    rcpts: recipients.map(recipient => {
       const path = pathFor(recipient.to, features)
       return path === undefined ? { ...cannotSay, phase: 'rcpt' } : rcptLine(recipient, path, features)
     }),

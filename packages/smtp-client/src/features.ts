@@ -10,6 +10,9 @@ export interface Features {
   readonly startTls: boolean
   readonly requireTls: boolean
   readonly priority: boolean
+  readonly deliverBy: boolean
+  /** The shortest time in seconds that it takes in mode R (RFC 2852 §3); 0 when it does not say. */
+  readonly minByTime: number
   /** BDAT (RFC 3030). */
   readonly chunking: boolean
   /** BDAT for content that DATA cannot carry. */
@@ -29,6 +32,9 @@ const limit = (text: string | undefined): number => {
   return value > 0 ? value : Infinity
 }
 
+/** The first of a list of options; more may be defined one day (RFC 2852 §2). */
+const minByTime = (options: string | undefined): number => Number(/^\d{1,9}(?=,|$)/.exec(options ?? '')?.[0] ?? 0)
+
 const limitNamed = (params: readonly string[] | undefined, name: string): number =>
   limit(params?.find(param => param.toUpperCase().startsWith(`${name}=`))?.slice(name.length + 1))
 
@@ -42,6 +48,8 @@ export const featuresOf = (keywords: ReadonlyMap<string, readonly string[]>): Fe
   startTls: keywords.has('STARTTLS'),
   requireTls: keywords.has('REQUIRETLS'),
   priority: keywords.has('MT-PRIORITY'),
+  deliverBy: keywords.has('DELIVERBY'),
+  minByTime: minByTime(keywords.get('DELIVERBY')?.[0]),
   chunking: keywords.has('CHUNKING'),
   binary: keywords.has('CHUNKING') && keywords.has('BINARYMIME'),
   auth: (keywords.get('AUTH') ?? []).map(name => name.toUpperCase()),

@@ -1,5 +1,6 @@
 import type { Body } from '@posthorn/message'
-import type { Awaitable } from '@posthorn/contracts'
+import type { Awaitable, Clock } from '@posthorn/contracts'
+import { tooLateFor } from './deliver-by.ts'
 import { convertedMail, type ConversionPolicy } from './conversion.ts'
 import type { Features } from './features.ts'
 import type { Mail } from './mail.ts'
@@ -64,6 +65,7 @@ export interface FitnessOptions {
   readonly features: Features
   /** TLS is on the wire. */
   readonly secured: boolean
+  readonly clock: Pick<Clock, 'wall'>
   readonly policy: ConversionPolicy
   readonly signal: AbortSignal
 }
@@ -77,6 +79,8 @@ export const fitted = (mail: Mail, o: FitnessOptions): Awaitable<Mail | Trouble>
   // RFC 8689 §4.2.1: both hops must have it.
   if (mail.requireTls && !(o.secured && features.requireTls))
     return unfit('5.7.30', 'the message requires TLS and the peer does not offer REQUIRETLS')
+  const late = mail.deliverBy && tooLateFor(mail.deliverBy, features, o.clock.wall())
+  if (late !== undefined) return late
   if (mail.body.size > features.maxSize) return tooLarge(mail.body.size, features)
   const utf8 = mail.smtputf8 && !features.smtputf8
   return utf8 || !fits(mail.eightBit, features) ? lesserMail(mail, o) : mail

@@ -1,4 +1,4 @@
-import type { Outcome, Phase, RemoteReply } from '@posthorn/contracts'
+import type { Clock, Outcome, Phase, RemoteReply } from '@posthorn/contracts'
 import { Chunks } from './chunks.ts'
 import { breakOff, notOurs, shortContent, streamContent, type Content } from './content.ts'
 import { isLost, type Conversation, type Heard } from './conversation.ts'
@@ -12,6 +12,7 @@ export interface TransactionOptions {
   readonly mail: Mail
   readonly protocol: 'smtp' | 'lmtp'
   readonly limits: ClientLimits
+  readonly clock: Pick<Clock, 'wall'>
   /** Only ask about the recipients; nothing is sent. */
   readonly probe?: boolean
 }
@@ -224,7 +225,9 @@ class Transaction {
   }
   #conclude(position: number, reply: RemoteReply): void {
     if (classOf(reply) !== 2) return this.#settle(position, refusal('dot', reply))
-    this.#outcomes[position] = success(this.#o.protocol, this.#c.features.dsn, reply, this.#c)
+    const outcome = success(this.#o.protocol, this.#c.features.dsn, reply, this.#c)
+    const timed = this.#o.mail.deliverBy !== undefined && this.#c.features.deliverBy
+    this.#outcomes[position] = timed ? { ...outcome, deliverByTakenOver: true } : outcome
   }
 }
 
@@ -264,7 +267,7 @@ const same = (trouble: Trouble, c: Conversation, o: TransactionOptions): Result 
 
 /** Send one message over a conversation that is ready for MAIL. One outcome per recipient, whatever the peer does. */
 export const transact = async (c: Conversation, o: TransactionOptions): Promise<Result> => {
-  const envelope = envelopeFor(o.mail, c.features)
+  const envelope = envelopeFor(o.mail, c.features, o.clock)
   if (isTrouble(envelope)) return same(envelope, c, o)
   const chunked = goesInChunks(o, c.features)
   const content = chunked || o.probe === true ? undefined : shortContent(o.mail.body, o.limits)

@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { Outcome } from '@posthorn/contracts'
-import { parseTranscript, transcriptPeer, type PeerScript, type ScriptedPeer, type Transcript } from '@posthorn/testkit'
+import { manualClock, parseTranscript, transcriptPeer, type PeerScript, type ScriptedPeer, type Transcript } from '@posthorn/testkit'
 import type { Mail, Target } from '../src/index.ts'
 import { bench, body, mail, mailbox, never, target, tls } from './exchange.ts'
 
 /*
  * Settings of a transcript (`#! key=value`): `outcomes` is what each recipient gets, as fate/phase/code or status; `from` and `to` are
  * the envelope; `content` is the message as a JSON string of octets; `eightbit`, `utf8`, `dsn`, `protocol`, `tls` and `login` say what
- * the client is to do; with `chunks=on` a message need not be long to go by BDAT.
+ * the client is to do; `by=<seconds>;<mode>` is when it is to be delivered by; with `chunks=on` a message need not be long to go by BDAT.
  */
 
 const body8 = (octets: string): Mail['body'] => {
@@ -22,6 +22,13 @@ const body8 = (octets: string): Mail['body'] => {
     },
   }
 }
+/** `120;RT`: so many seconds after the client's clock begins. */
+const byOf = (text: string | undefined): Pick<Mail, 'deliverBy'> => {
+  const [, seconds, mode, trace] = /^(-?\d+);([RN])(T?)$/.exec(text ?? '') ?? []
+  if (seconds === undefined) return {}
+  const at = manualClock().wall() + Number(seconds) * 1000
+  return { deliverBy: { at, mode: mode === 'R' ? 'return' : 'notify', trace: trace === 'T' } }
+}
 const mailOf = ({ settings }: Transcript): Mail => {
   const from = settings.get('from')
   const dsn = settings.get('dsn') === 'on'
@@ -30,6 +37,7 @@ const mailOf = ({ settings }: Transcript): Mail => {
   return {
     ...mail(dsn ? { ret: 'hdrs', envid: 'QQ=1' } : {}),
     ...(from === '' ? { returnPath: null } : {}),
+    ...byOf(settings.get('by')),
     recipients: to.map(address => ({
       to: mailbox(address),
       ...(dsn ? { notify: ['success', 'delay'] as const, orcpt: 'rfc822;b+b@example.org' } : {}),

@@ -1,5 +1,5 @@
 import { mailboxKey } from '@posthorn/address'
-import type { AcceptedRecipient, ExpandedRecipient, Forwarded, Schedule, Transaction } from '@posthorn/contracts'
+import type { AcceptedRecipient, DeliverBy, ExpandedRecipient, Forwarded, Schedule, Transaction } from '@posthorn/contracts'
 import type { OnRcpt, Recipient } from '@posthorn/plugin'
 import type { MailParams } from '@posthorn/smtp'
 import type { Mailbox } from '@posthorn/address'
@@ -26,6 +26,8 @@ export class Envelope extends Noting implements OnRcpt {
   readonly smtputf8: boolean
   readonly requireTls: boolean
   readonly hello: HelloContext
+  /** Its time runs from MAIL. */
+  deliverBy: DeliverBy | undefined
   /** As plugins see them, in the order of `recipients`. */
   readonly accepted: Recipient[] = []
   readonly recipients: AcceptedRecipient[] = []
@@ -109,7 +111,7 @@ class Offered implements Transaction {
   constructor(envelope: Envelope, { origin, protocol, lmtp, now, forwarded }: Facts) {
     const { size, body, envid, ret, prdr } = envelope.params
     const { ip, port, helo, tls, user } = envelope
-    const schedule = scheduleOf(envelope.params, user, now)
+    const schedule = scheduleOf(envelope, now)
     this.session = envelope.session
     this.service = envelope.service
     this.origin = origin

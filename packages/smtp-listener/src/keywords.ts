@@ -48,6 +48,10 @@ export const mechanismsNow = (
 const futureRelease = (ms: number, now: number): string =>
   `FUTURERELEASE ${Math.floor(ms / 1000)} ${new Date(now + ms).toISOString().replace(/\.\d+Z$/, 'Z')}`
 
+/** RFC 2852 §3: with the shortest time in seconds, when there is one. */
+const deliverBy = ({ minimumMs }: NonNullable<Service['deliverBy']>): string =>
+  minimumMs > 0 ? `DELIVERBY ${Math.ceil(minimumMs / 1000)}` : 'DELIVERBY'
+
 /** The lines of the answer to EHLO and LHLO, keyword and parameters (RFC 5321 §4.1.1.1). */
 export const keywords = (
   service: Service,
@@ -71,7 +75,7 @@ export const keywords = (
   ...(service.protocol === 'smtp' && service.chain.has('message') ? ['PRDR'] : []),
   ...(service.priorities === true ? ['MT-PRIORITY MIXER'] : []),
   ...(limits.futureReleaseMs > 0 ? [futureRelease(limits.futureReleaseMs, now)] : []),
-  ...(service.deliverBy === true ? ['DELIVERBY'] : []),
+  ...(service.deliverBy === undefined ? [] : [deliverBy(service.deliverBy)]),
   ...(standing.expn ? ['EXPN'] : []),
   ...(service.queueRuns === undefined || service.protocol === 'lmtp' ? [] : ['ETRN']),
   ...(standing.xclient ? [xclientKeyword] : []),

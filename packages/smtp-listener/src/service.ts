@@ -42,11 +42,8 @@ export interface Service {
   readonly dsn?: boolean
   /** Whether MT-PRIORITY is offered (RFC 6710); false when absent. */
   readonly priorities?: boolean
-  /**
-   * Whether DELIVERBY is offered (RFC 2852); false when absent. Mode R becomes the end of the message's life in the queue; mode N and the
-   * trace are for plugins to act on.
-   */
-  readonly deliverBy?: boolean
+  /** DELIVERBY is offered only where this is (RFC 2852), with the shortest time that is taken in mode R, in ms; 0 for any. */
+  readonly deliverBy?: { readonly minimumMs: number }
   /** Who is told what addresses are; nobody when absent: VRFY is then answered 252, EXPN 502. */
   readonly directory?: Directory
   /** ETRN is offered only where this is. */

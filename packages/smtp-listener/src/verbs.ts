@@ -35,7 +35,7 @@ import { forward, introduce } from './introduction.ts'
 import { mayAuthenticate } from './keywords.ts'
 import { runQueue } from './queue-run.ts'
 import { addRecipient, recipientOf, refuseRecipient } from './recipient.ts'
-import { scheduledReply, scheduleFault } from './schedule.ts'
+import { deliverByOf, scheduledReply, scheduleFault } from './schedule.ts'
 import { stateOf } from './state.ts'
 import type { HelloContext } from './context.ts'
 import type { HelloCommand } from './hello.ts'
@@ -138,7 +138,8 @@ export const verbs: { readonly [V in Verb]: Row<CommandOf<V>> } = {
       session.rejected('mail', stopReply(stop), { sender: sender?.wire ?? '' }, context.lastVerdict)
       return session.refuse(stop)
     },
-    act: (session, _command, envelope) => {
+    act: (session, { params }, envelope) => {
+      if (params.deliverBy !== undefined) envelope.deliverBy = deliverByOf(params, session.desk.clock.wall())
       session.envelope = envelope
       return encodeReply(scheduledReply(session, envelope.params))
     },

@@ -5,7 +5,7 @@ const submission = async (): Promise<{ all: World; client: Client; ehlo: string 
   const all = await world({
     service: 'submission',
     limits: { futureReleaseMs: 86_400_000 },
-    overrides: { priorities: true, deliverBy: true, authRequiresTls: false },
+    overrides: { priorities: true, deliverBy: { minimumMs: 0 }, authRequiresTls: false },
   })
   const client = all.dial()
   await client.reply()
@@ -25,13 +25,30 @@ test('what MAIL says of time and haste reaches the intake as times of the wall',
   await login(client)
   const now = all.clock.wall()
   await send(client, ' HOLDFOR=60 MT-PRIORITY=3 BY=3600;R')
-  await send(client, ` HOLDUNTIL=${new Date(now + 5000).toISOString()} BY=-5;N`)
+  await send(client, ` HOLDUNTIL=${new Date(now + 5000).toISOString()} BY=-5;NT`)
   await send(client, '')
   expect(all.intake.taken.map(taken => taken.transaction.schedule)).toEqual([
-    { notBefore: now + 60_000, expires: now + 3_600_000, priority: -3 },
-    { notBefore: now + 5000 },
+    {
+      notBefore: now + 60_000,
+      deliverBy: { at: now + 3_600_000, mode: 'return', trace: false },
+      priority: -3,
+    },
+    { notBefore: now + 5000, deliverBy: { at: now - 5000, mode: 'notify', trace: true } },
     undefined,
   ])
+})
+
+test('the time to deliver by runs from MAIL, whenever the content comes', async () => {
+  const { all, client } = await submission()
+  await login(client)
+  const at = all.clock.wall() + 600_000
+  await client.ask('MAIL FROM:<ann@example.org> BY=600;R')
+  await all.clock.advance(60_000)
+  await client.ask('RCPT TO:<bob@example.org>')
+  await client.ask('DATA')
+  await client.send('a: b\r\n\r\n.\r\n')
+  expect(await client.reply()).toMatch(/^250 /)
+  expect(all.intake.taken[0]?.transaction.schedule).toEqual({ deliverBy: { at, mode: 'return', trace: false } })
 })
 
 test('a stranger may step back, and not forward', async () => {

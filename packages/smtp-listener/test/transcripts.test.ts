@@ -40,7 +40,7 @@ const options = ({ settings }: Transcript): WorldOptions => ({
     ...(settings.get('utf8') === 'off' ? { smtputf8: false } : {}),
     ...(settings.get('chunking') === 'off' ? { chunking: false } : {}),
     ...(settings.get('priorities') === 'on' ? { priorities: true } : {}),
-    ...(settings.get('deliverby') === 'on' ? { deliverBy: true } : {}),
+    ...(settings.has('deliverby') ? { deliverBy: { minimumMs: Number(settings.get('deliverby')) * 1000 } } : {}),
     ...(settings.has('directory')
       ? { directory: { vrfy: true, expn: true, trusted: [settings.get('directory') ?? ''], domain: 'example.org' } }
       : {}),

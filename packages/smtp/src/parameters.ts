@@ -98,9 +98,9 @@ const readHoldUntil = (value: Value): Partial<MailParams> | undefined => {
   return new Date(midnight).toISOString().startsWith(day ?? '') ? { hold: { until } } : undefined
 }
 
-/** RFC 2852 §4: `by-time;by-mode[by-trace]`. */
+/** RFC 2852 §4: `by-time;by-mode[by-trace]`, at most nine digits. */
 const readDeliverBy = (value: Value): Partial<MailParams> | undefined => {
-  const [, seconds, mode, trace] = /^(-?\d{1,9});([RN])(T?)$/i.exec(value ?? '') ?? []
+  const [, seconds, mode, trace] = /^([+-]?\d{1,9});([RN])(T?)$/i.exec(value ?? '') ?? []
   if (seconds === undefined) return undefined
   return {
     deliverBy: {

@@ -231,6 +231,7 @@ describe('parameters', () => {
     expect(params('HOLDFOR=86400')).toMatchObject({ hold: { seconds: 86_400 } })
     expect(params('HOLDUNTIL=2026-12-24T18:00:00+01:00')).toMatchObject({ hold: { until: 1_798_131_600_000 } })
     expect(params('BY=120;R')).toMatchObject({ deliverBy: { seconds: 120, mode: 'return', trace: false } })
+    expect(params('BY=+120;N')).toMatchObject({ deliverBy: { seconds: 120, mode: 'notify', trace: false } })
     expect(params('BY=-120;nt')).toMatchObject({ deliverBy: { seconds: -120, mode: 'notify', trace: true } })
     const malformed = [
       'MT-PRIORITY|MT-PRIORITY=10|MT-PRIORITY=+1|MT-PRIORITY=-0|MT-PRIORITY=1.5|HOLDFOR=0|HOLDFOR=1e9|HOLDFOR=1234567890',

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { certificates } from './schema/certificates.ts'
+import { deliverBy } from './schema/deliver-by.ts'
 import { egress } from './schema/egress.ts'
 import { listeners } from './schema/listeners.ts'
 import { nextHop, tlsLevel } from './schema/next-hop.ts'
@@ -87,6 +88,7 @@ export const schema = z.strictObject({
   /** Whether VRFY and EXPN are answered truly, to users who logged in and to the networks in `trusted`. */
   vrfy: z.enum(['off', 'trusted']).default('off'),
   expn: z.enum(['off', 'trusted']).default('off'),
+  deliverBy: deliverBy.prefault({}),
   /** Domains whose mail is sent when it is asked for by ETRN, and who may ask: networks and users. */
   etrn: z
     .record(

@@ -28,10 +28,12 @@ export const servicesOf = (
     domain: config.domains[0] ?? hostname,
   }
   const dialogue = { ...common, directory, ...(queueRuns === undefined ? {} : { queueRuns }) }
+  const deliverBy = { minimumMs: config.deliverBy.minimum }
   const submission = {
     ...dialogue,
     limits: limits.submission,
     priorities: true,
+    ...(config.deliverBy.offer === 'off' ? {} : { deliverBy }),
     origin: 'submission',
     protocol: 'smtp',
     chain: chains.submission,
@@ -44,6 +46,7 @@ export const servicesOf = (
     mx: {
       ...dialogue,
       limits: limits.mx,
+      ...(config.deliverBy.offer === 'everyone' ? { deliverBy } : {}),
       name: 'mx',
       origin: 'mx',
       protocol: 'smtp',

@@ -75,6 +75,7 @@ export const queueIntakeCases: readonly ContractCase<QueueUnderTest>[] = [
         smtputf8: true,
         body: '8bitmime',
         requireTls: true,
+        deliverBy: { at: t.wall() + 3_600_000, mode: 'notify', trace: true },
       } as const
       const message = {
         envelope,

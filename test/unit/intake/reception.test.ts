@@ -99,11 +99,14 @@ describe('a message that a session brings', () => {
     expect(await claims(queue)).toHaveLength(1)
   })
 
-  test('has the end that its sender asked for', async () => {
+  test('keeps by when it is to be delivered', async () => {
     const { intake, queue, clock } = await worldOf()
-    const expires = clock.wall() + 60_000
-    await bring(intake, transaction({ schedule: { expires } }))
-    expect((await claims(queue))[0]?.expires).toBe(expires)
+    const deliverBy = { at: clock.wall() + 60_000, mode: 'return', trace: true } as const
+    await bring(intake, transaction({ schedule: { deliverBy } }))
+    await bring(intake, transaction())
+    const [timed, plain] = await claims(queue)
+    expect(timed?.envelope.deliverBy).toEqual(deliverBy)
+    expect(plain?.envelope).not.toHaveProperty('deliverBy')
   })
 
   test('goes to everything that its recipients expand to, once to each place', async () => {
