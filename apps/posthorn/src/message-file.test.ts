@@ -8,6 +8,7 @@ const message = sampleMessage({
     user: 'ann',
     envid: 'Q1',
     ret: 'hdrs',
+    deliverBy: { at: 8e12, mode: 'notify', trace: true },
     returnPath: { ...sampleMailbox('a b@here.test'), wire: '"a b"@here.test' },
     origin: 'submission',
   },
@@ -37,6 +38,7 @@ test.each([
   [file.replace('mx:there.test', '../../etc'), /"\.\.\/\.\.\/etc" is no site/],
   [file.replace('"submission"', '"elsewhere"'), /origin is "elsewhere", not one of mx, submission/],
   [file.replace('"smtputf8":false', '"smtputf8":"no"'), /smtputf8 is neither true nor false/],
+  [file.replace('"notify","trace"', '"maybe","trace"'), /mode of deliverBy is "maybe", not one of return, notify/],
   [file.replace('"priority":-2', '"priority":"high"'), /priority is no number/],
 ])('a file that is no message is refused in words (%#)', (text, problem) => {
   expect(messageFrom(text)).toMatch(problem)

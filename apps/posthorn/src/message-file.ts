@@ -1,6 +1,15 @@
 import { parseMailbox } from '@posthorn/address'
 import type { Mailbox } from '@posthorn/address'
-import type { DeliverBy, Envelope, NewMessage, NewRecipient, Notify, Origin, QueueId, SiteKey } from '@posthorn/contracts'
+import type {
+  DeliverBy,
+  Envelope,
+  NewMessage,
+  NewRecipient,
+  Notify,
+  Origin,
+  QueueId,
+  SiteKey,
+} from '@posthorn/contracts'
 
 const path = (mailbox: Mailbox | null): string => mailbox?.wire ?? ''
 

@@ -45,7 +45,9 @@ describe('a report', () => {
   })
   test('tells a relay to who goes on reporting from one to who does not', () => {
     const relay = { ...failed, action: 'relayed' } as const
-    expect(text(buildReport({ ...base, recipients: [{ ...relay, onward: true }] }))).toContain('which may report further')
+    expect(text(buildReport({ ...base, recipients: [{ ...relay, onward: true }] }))).toContain(
+      'which may report further',
+    )
     expect(text(buildReport({ ...base, recipients: [relay] }))).toContain('You may hear no more of it')
   })
   test('is the multipart/report of RFC 3464', () => {

@@ -17,7 +17,12 @@ export type Ending = {
   readonly claim: Claim
   /** What the `settled` hook will see, when somebody listens. */
   context?: DeliveryContext
-} & ({ readonly outcome: Outcome } | { readonly wait: number; readonly why: string } | { readonly hold: string } | { readonly late: true })
+} & (
+  | { readonly outcome: Outcome }
+  | { readonly wait: number; readonly why: string }
+  | { readonly hold: string }
+  | { readonly late: true }
+)
 
 export interface AttemptOptions extends Carriers {
   readonly chain: Chain

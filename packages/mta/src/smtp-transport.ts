@@ -1,4 +1,14 @@
-import type { CertificatePair, Envelope, Job, Outcome, Random, Resolver, Route, TlsNeed, Transport } from '@posthorn/contracts'
+import type {
+  CertificatePair,
+  Envelope,
+  Job,
+  Outcome,
+  Random,
+  Resolver,
+  Route,
+  TlsNeed,
+  Transport,
+} from '@posthorn/contracts'
 import type { Credentials, Mail, SmtpClient, Target } from '@posthorn/smtp-client'
 import { outgoingTls } from '@posthorn/tls-policy'
 import type { TlsPolicies, TlsSessions } from '@posthorn/tls-policy'

@@ -195,7 +195,13 @@ class Client implements SmtpClient {
       const mail = fit instanceof Promise ? await fit : fit
       if ('phase' in mail) return { outcomes: task.mail.recipients.map(() => outcomeOf(mail, c)), stale: false }
       if (mail !== given) this.#tellConverted(given, mail, c)
-      const result = await transact(c, { mail, protocol: to.protocol, limits: this.#limits, clock: this.#o.clock, probe })
+      const result = await transact(c, {
+        mail,
+        protocol: to.protocol,
+        limits: this.#limits,
+        clock: this.#o.clock,
+        probe,
+      })
       if (result.chunks !== undefined) this.#noteChunks(result, c, task)
       return result
     } catch (error) {

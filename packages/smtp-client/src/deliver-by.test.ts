@@ -49,7 +49,11 @@ describe('in mode R', () => {
   })
   it('nobody gets it who does not offer DELIVERBY; in mode N everybody does', () => {
     const none = featuresOf(new Map())
-    expect(tooLateFor(by(60_000, 'return'), none, now)).toMatchObject({ fate: 'failed', phase: 'mail', status: '5.4.7' })
+    expect(tooLateFor(by(60_000, 'return'), none, now)).toMatchObject({
+      fate: 'failed',
+      phase: 'mail',
+      status: '5.4.7',
+    })
     expect(tooLateFor(by(60_000, 'notify'), none, now)).toBeUndefined()
     expect(tooLateFor(by(-60_000, 'notify'), offering('240'), now)).toBeUndefined()
   })

@@ -11,7 +11,8 @@ const late = (cause: string): Trouble => ({ phase: 'mail', fate: 'failed', statu
 /** Why this peer cannot have a message that is to come back unless it is delivered in time (RFC 2852 §4.1.4). `now`: wall time in ms. */
 export const tooLateFor = (by: MailDeliverBy, features: Features, now: number): Trouble | undefined => {
   if (by.mode !== 'return') return undefined
-  if (!features.deliverBy) return late('the message has a time to be delivered by and the peer does not offer DELIVERBY')
+  if (!features.deliverBy)
+    return late('the message has a time to be delivered by and the peer does not offer DELIVERBY')
   const left = secondsLeft(by, now)
   if (left < 1) return late('the time by which the message was to be delivered is over')
   const { minByTime } = features

@@ -1,7 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { Outcome } from '@posthorn/contracts'
-import { manualClock, parseTranscript, transcriptPeer, type PeerScript, type ScriptedPeer, type Transcript } from '@posthorn/testkit'
+import {
+  manualClock,
+  parseTranscript,
+  transcriptPeer,
+  type PeerScript,
+  type ScriptedPeer,
+  type Transcript,
+} from '@posthorn/testkit'
 import type { Mail, Target } from '../src/index.ts'
 import { bench, body, mail, mailbox, never, target, tls } from './exchange.ts'
 

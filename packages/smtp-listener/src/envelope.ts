@@ -1,5 +1,12 @@
 import { mailboxKey } from '@posthorn/address'
-import type { AcceptedRecipient, DeliverBy, ExpandedRecipient, Forwarded, Schedule, Transaction } from '@posthorn/contracts'
+import type {
+  AcceptedRecipient,
+  DeliverBy,
+  ExpandedRecipient,
+  Forwarded,
+  Schedule,
+  Transaction,
+} from '@posthorn/contracts'
 import type { OnRcpt, Recipient } from '@posthorn/plugin'
 import type { MailParams } from '@posthorn/smtp'
 import type { Mailbox } from '@posthorn/address'

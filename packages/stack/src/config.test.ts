@@ -83,6 +83,18 @@ describe('a configuration', () => {
     expect(wrong({ timeouts: { stress: '6m' } })).toContain('timeouts.stress: is longer than timeouts.command')
   })
 
+  test('says who may ask for a time to be delivered by, and for which', () => {
+    const check = (deliverBy?: object): unknown =>
+      checkConfig({ hostname: 'x.test', ...(deliverBy && { deliverBy }) }).deliverBy
+    expect(check()).toEqual({ offer: 'users', minimum: 0 })
+    expect(check({ offer: 'everyone', minimum: '4m' })).toEqual({ offer: 'everyone', minimum: 240_000 })
+    const wrong = (deliverBy: object): string => problems({ hostname: 'x.test', deliverBy })
+    expect(wrong({ offer: 'trusted' })).toContain('deliverBy.offer: ')
+    expect(wrong({ offer: 'trusted' })).toContain('"off"|"users"|"everyone"')
+    expect(wrong({ minimum: '20000d' })).toContain('deliverBy.minimum: is longer than')
+    expect(wrong({ least: '4m' })).toContain('deliverBy.least: unknown key; allowed here: offer, minimum')
+  })
+
   test('says who may ask by ETRN for the mail of which domains', () => {
     const etrn = { 'Branch.example': ['192.0.2.0/24', 'branch@example.org'] }
     expect(checkConfig({ hostname: 'x.test', etrn }).etrn).toEqual({ 'branch.example': etrn['Branch.example'] })
