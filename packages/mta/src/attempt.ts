@@ -1,7 +1,7 @@
 import type { Mailbox } from '@posthorn/address'
 import type { Claim, Journal, Outcome, Route, Transport } from '@posthorn/contracts'
 import type { Chain } from '@posthorn/plugin'
-import { deadlineOf } from './deliver-by.ts'
+import { isLate } from './deliver-by.ts'
 import { contextOfClaim } from './delivery-context.ts'
 import type { DeliveryContext } from './delivery-context.ts'
 import { asksOutward, courseOf } from './outward.ts'
@@ -11,7 +11,7 @@ import { mishap, outcomesFor, shipmentOf } from './shipment.ts'
 import type { Carriers, Shipment } from './shipment.ts'
 import type { Site } from './site.ts'
 
-/** What came of one claim: an outcome, or a policy's wish to wait or to hold, or nothing, since it would be late. */
+/** What came of one claim: an outcome, or a policy's wish to wait or to hold, or nothing yet, since it is late. */
 export type Ending = {
   readonly parcel: Parcel
   readonly claim: Claim
@@ -56,7 +56,7 @@ export class Attempts {
     try {
       const shipments: Shipment[] = []
       for (const parcel of parcels)
-        if (this.#isLate(parcel)) for (const claim of parcel.claims) endings.push({ parcel, claim, late: true })
+        if (this.#isLate(parcel.claims)) for (const claim of parcel.claims) endings.push({ parcel, claim, late: true })
         else if (this.#asks) shipments.push(...(await this.#ask(site, parcel, { signal, endings, contexts })))
         else if (site.route === undefined) endings.push(...noRoute(site, parcel))
         else shipments.push(shipmentOf(this.#o, site, parcel, plainWay(parcel, site.route)))
@@ -71,9 +71,9 @@ export class Attempts {
     return endings
   }
 
-  /** All claims of a parcel are of one message, and from one list or none. */
-  #isLate({ claims: [claim] }: Parcel): boolean {
-    return claim?.envelope.deliverBy !== undefined && this.#o.clock.wall() >= deadlineOf(claim)
+  /** Claims of a parcel are of one message. */
+  #isLate(claims: readonly Claim[]): boolean {
+    return claims[0]?.envelope.deliverBy !== undefined && isLate(claims, this.#o.clock.wall())
   }
 
   async #ask(

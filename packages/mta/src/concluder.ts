@@ -102,7 +102,7 @@ export class Concluder {
     const { life, random } = this.#o
     const { claim } = ending
     if ('wait' in ending) return waiting(claim, { ms: ending.wait, why: ending.why }, when.now, life)
-    if ('late' in ending) return overdue(claim, life)
+    if ('late' in ending) return overdue(claim, when.now, life)
     if ('outcome' in ending) {
       if (stopped && ending.outcome.fate === 'deferred')
         return put(claim, { to: 'release', due: when.now, why: 'the dispatcher stopped' })

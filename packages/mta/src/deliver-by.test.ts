@@ -136,10 +136,70 @@ describe('mode N: a message whose sender is to be told when it is late (RFC 2852
     expect(s.reports).toEqual([])
     expect(await s.left()).toBe(1)
   })
-  it('is tried when its time is over although nobody has tried it before', async () => {
-    const s = await station()
+  it('goes on when the report cannot be made', async () => {
+    let asked = 0
+    const s = await station({
+      prepareReport: async () => {
+        asked++
+        throw new Error('a plugin failed')
+      },
+    })
     await s.post(ann, by(s, MINUTE, 'notify'))
     await s.clock.advance(HOUR)
+    await s.dispatcher.start()
+    await s.clock.advance(0)
+    expect([asked, s.events()]).toEqual([1, ['deferred ann@us.example', 'delivered ann@us.example']])
+  })
+  it('that was long late before it was tried: its sender hears first, and those who asked for it only', async () => {
+    const s = await station()
+    s.mx.answer = () => takenOver
+    const draft = by(s, MINUTE, 'notify')
+    await s.post(bob, draft)
+    await s.post({ 'eve@them.example': 'mx:them.example' }, { ...draft, each: { notify: 'never' } })
+    await s.clock.advance(HOUR)
+    await s.dispatcher.start()
+    await s.clock.advance(0)
+    expect(actions(s)).toEqual(['delayed 4.4.7'])
+    expect(s.reports[0]?.text).toContain('the time by which it was to be delivered is over')
+    expect(s.events().filter(event => event.includes('bob'))).toEqual([
+      'deferred bob@them.example',
+      'delayed bob@them.example',
+      'relayed bob@them.example',
+    ])
+    expect(s.mx.jobs.find(job => job.recipients[0]?.to.local === 'bob')?.warned).toBe(s.clock.wall())
+    expect(await s.left()).toBe(0)
+  })
+  it('for two of whom one asked not to be told goes to both, once', async () => {
+    const s = await station()
+    const to = [bob, { 'eve@them.example': 'mx:them.example' }].flatMap(Object.entries)
+    const id = s.queue.begin()
+    await id.end()
+    await id.commit({
+      envelope: {
+        returnPath: mailbox('a@us.example'),
+        origin: 'mx',
+        smtputf8: false,
+        body: '7bit',
+        requireTls: false,
+        ...by(s, MINUTE, 'notify').envelope,
+      },
+      recipients: to.map(([rcpt, key], i) => ({
+        to: mailbox(rcpt),
+        site: key as NewRecipient['site'],
+        ...(i === 0 ? {} : { notify: 'never' as const }),
+      })),
+    })
+    await s.clock.advance(HOUR)
+    await s.dispatcher.start()
+    await s.clock.advance(0)
+    expect(actions(s).toSorted()).toEqual(['delayed 4.4.7', 'relayed 2.0.0'])
+    expect(s.mx.jobs.flatMap(job => job.recipients.map(r => r.to.local)).toSorted()).toEqual(['bob', 'eve'])
+    expect(await s.left()).toBe(0)
+  })
+  it('is tried before its sender hears when it is hardly late', async () => {
+    const s = await station()
+    await s.post(ann, by(s, MINUTE, 'notify'))
+    await s.clock.advance(MINUTE + 1000)
     await s.dispatcher.start()
     await s.clock.advance(0)
     expect(s.events()).toEqual(['delivered ann@us.example'])

@@ -1,5 +1,6 @@
 import type { Claim, DeliverBy, Outcome } from '@posthorn/contracts'
-import { isFromList } from './owed.ts'
+import { wantsReport } from '@posthorn/dsn'
+import { isFromList, reportsTo } from './owed.ts'
 
 /** Deliver-by time is over, for good (RFC 2852 §4.1, RFC 3463 §3.5). */
 export const lateStatus = '5.4.7'
@@ -14,12 +15,19 @@ export const deadlineOf = (claim: Claim): number => {
   return by?.mode === 'return' ? by.at : Infinity
 }
 
-/** The wall time in ms from which on its sender is to be told that it is late (mode N); Infinity when nobody asked, or was told before. */
+/** The wall time in ms from which on its sender is to be told that it is late (mode N); Infinity when nobody wants to hear of it, or has heard. */
 export const noticeOf = (claim: Claim): number => {
   const by = deliverByOf(claim)
   if (by?.mode !== 'notify' || by.at <= claim.arrived || (claim.warned ?? -Infinity) >= by.at) return Infinity
-  return by.at
+  return reportsTo(claim) !== null && wantsReport(claim.to.notify, 'delayed') ? by.at : Infinity
 }
+
+/** An attempt at about its time has more to say than the time alone. Later on the sender hears first: the attempt may well succeed. */
+const soon = 60_000
+
+/** Whether the time counts before anything is tried: it is over in mode R, or the sender has yet to hear of it in mode N. */
+export const isLate = (claims: readonly Claim[], now: number): boolean =>
+  claims.some(claim => now >= deadlineOf(claim) || now >= noticeOf(claim) + soon)
 
 /**
  * Whether its sender is owed a word of this relay, whatever NOTIFY says but for NEVER: because of the trace, or because from here on
@@ -31,7 +39,7 @@ export const tellsOfRelay = (claim: Claim, outcome: Outcome): boolean => {
   return by.trace || (by.mode === 'notify' && outcome.deliverByTakenOver !== true)
 }
 
-/** What becomes of mail whose time was over before this attempt. */
+/** Of mail whose time was over before this attempt. */
 export const tooLate: Outcome = {
   fate: 'failed',
   phase: 'local',

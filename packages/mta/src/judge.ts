@@ -113,7 +113,7 @@ const postponed = (claim: Claim, outcome: Outcome, when: When, life: Lifetime, r
   const isNoticed = when.now >= notice
   const due = Math.min(when.now + pause, expires, isNoticed ? Infinity : notice)
   const unknown = outcome.fate === 'unknown'
-  const late = (isNoticed || isLate(claim, age, life)) && isOwed('delayed', claim, life)
+  const late = isNoticed || (isLate(claim, age, life) && isOwed('delayed', claim, life))
   return {
     claim,
     outcome,
@@ -154,19 +154,29 @@ export const waiting = (claim: Claim, wait: { ms: number; why: string }, now: nu
 
 /** Give up on a delivery whose time is up. Without `when` nothing was tried just now; the caller has seen to it that something was before. */
 export const expired = (claim: Claim, end: End): Judgement => {
-  const isLate = expiryOf(claim, end.life) === deadlineOf(claim)
+  const byDeadline = expiryOf(claim, end.life) === deadlineOf(claim)
   return failed(
     claim,
     end,
-    isLate ? lateStatus : expiredStatus,
+    byDeadline ? lateStatus : expiredStatus,
     `time is up: ${reasonOf(end.outcome)}`,
     'delivery.expired',
   )
 }
 
-/** What was to come back unless it was delivered by now: it does, tried or not (RFC 2852 §4.1). */
-export const overdue = (claim: Claim, life: Lifetime): Judgement =>
-  failed(claim, { outcome: tooLate, when: undefined, life }, lateStatus, tooLate.cause, 'delivery.expired')
+/**
+ * Its time is over before this attempt (RFC 2852 §4.1). What was to come back unless it was delivered by now does, tried or not; of the
+ * rest the sender hears before it is tried.
+ */
+export const overdue = (claim: Claim, now: number, life: Lifetime): Judgement => {
+  const { cause } = tooLate
+  if (now >= deadlineOf(claim))
+    return failed(claim, { outcome: tooLate, when: undefined, life }, lateStatus, cause, 'delivery.expired')
+  if (now < noticeOf(claim)) return put(claim, { to: 'release', due: now, why: cause })
+  const outcome: Outcome = { ...tooLate, fate: 'deferred', status: expiredStatus }
+  const fate = { to: 'retry', due: now, why: cause } as const
+  return { claim, outcome, fate, report: 'delayed', event: 'delivery.deferred', status: expiredStatus }
+}
 
 /** What an operator wants returned, without an attempt. */
 export const returned = (claim: Claim, why: string, life: Lifetime): Judgement => {

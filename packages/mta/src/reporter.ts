@@ -136,7 +136,9 @@ export class Reporter {
   async #withoutReport(action: Action, group: readonly Judged[]): Promise<void> {
     const due = this.#o.clock.wall() + this.#o.life.retry.firstMs
     const fate: Fate = { to: 'retry', due, why: 'the report of its failure could not be made' }
-    await this.#settleAll(group, action === 'failed' ? { fate } : {})
+    // What was not tried comes back at once: it counts as told, or it would come back for ever.
+    const untried = action === 'delayed' && group[0]?.judgement.attempt === undefined
+    await this.#settleAll(group, action === 'failed' ? { fate } : untried ? { warned: true } : {})
   }
 
   async #settleAll(group: readonly Judged[], extras: Extras): Promise<void> {
