@@ -73,7 +73,7 @@ test('with workers, a message that hangs each worker that tries it ends on hold,
   site = await makeSite({
     users: [user],
     head: plugin(),
-    body: `workers: 2, plugins: [spin], timeouts: { worker: '1s' },`,
+    body: `workers: 2, plugins: [spin], timeouts: { worker: '2s' },`,
   })
   const running = (last = await site.start())
   await send(running, 'poison', 'poison')
@@ -96,10 +96,12 @@ test('with workers, a message that hangs each worker that tries it ends on hold,
   )
   expect(row.why).toMatch(/the process that had it in hand hung or died 6 times, at last with no other suspect/)
   for (const marker of markers) await site.arrived(user, `end-of-${marker}`, 60_000)
+  const here = site
+  await until('an otherwise empty queue', async () => (await queueOf(here)).length === 1 || undefined)
   expect(await queueOf(site)).toEqual([row])
   const events = eventsOf(running)
-  expect(events.filter(e => e.event === 'worker.hung').length).toBe(6)
-  expect(events.filter(e => e.event === 'delivery.interrupted').length).toBe(3)
+  expect(events.filter(e => e.event === 'worker.hung').length).toBeGreaterThanOrEqual(6)
+  expect(events.filter(e => e.event === 'delivery.interrupted').length).toBeGreaterThanOrEqual(3)
   expect(events.find(e => e.event === 'delivery.held')).toMatchObject({ level: 'warn', by: 'recovery', rcpt: user })
   // Kept for whoever mends the plugin.
   expect((await site.posthorn('queue', 'show', (row as unknown as { id: string }).id)).stdout).toContain('poison')
@@ -116,7 +118,7 @@ test('a single process that a plugin holds up says where and ends with 70, and i
   await send(running, 'poison', 'held-up')
   expect(await running.ended).toBe(70)
   const hung = told(running, 'service.hung')
-  expect(hung).toMatchObject({ level: 'error', silentMs: 2000, exitCode: 70 })
+  expect(hung).toMatchObject({ level: 'error', silentMs: 2000, code: 70 })
   expect(hung?.['where']).toMatch(/^hangsHere \/.*posthorn\.config\.ts:\d+, /)
   const next = (last = await site.start())
   await site.arrived(user, 'end-of-held-up', 60_000)
@@ -124,18 +126,37 @@ test('a single process that a plugin holds up says where and ends with 70, and i
   expect(told(next, 'service.hung')).toBeUndefined()
 })
 
+test('a single process that hangs outside of JavaScript is killed, after it has said so', async () => {
+  site = await makeSite({
+    users: [user],
+    head: `import { execSync } from 'node:child_process'
+import { definePlugin, pass } from '@posthorn/plugin'
+const sleeps = definePlugin({ name: 'sleeps', setup: () => ({ ehlo: () => (execSync('sleep 60'), pass) }) })`,
+    body: `plugins: [sleeps], timeouts: { worker: '2s' },`,
+  })
+  const running = (last = await site.start())
+  const t = await talk(running.port('mx'))
+  const reply = t.say('EHLO client.example').catch(() => 'closed')
+  // By a signal, so that there is no exit code.
+  expect(await running.ended).toBeNull()
+  expect(await reply).not.toMatch(/^250/)
+  expect(told(running, 'service.hung')).toMatchObject({ level: 'error', silentMs: 2000, signal: 'SIGKILL' })
+})
+
 test('a single process that is started again after each hang has the message that hangs it on hold at last', async () => {
-  site = await makeSite({ users: [user], head: plugin(), body: `plugins: [spin], timeouts: { worker: '1s' },` })
+  site = await makeSite({ users: [user], head: plugin(), body: `plugins: [spin], timeouts: { worker: '2s' },` })
   for (let run = 0; run < 6; run++) {
     const running = (last = await site.start())
     if (run === 0) await send(running, 'poison', 'poison')
-    await site.posthorn('queue', 'retry', '--all')
-    expect(await running.ended).toBe(70)
+    let code: number | null | undefined
+    void running.ended.then(ended => (code = ended))
+    // It would be put off for minutes; the server may hang before it is asked.
+    for (const { posthorn } = site; code === undefined;) await posthorn('queue', 'retry', '--all')
+    expect(code).toBe(70)
   }
   const running = (last = await site.start())
   await send(running, 'friend', 'innocent')
   await site.arrived(user, 'end-of-innocent', 60_000)
-  expect(told(running, 'delivery.held')).toMatchObject({ by: 'recovery', rcpt: user })
   expect(await queueOf(site)).toMatchObject([{ state: 'held', rcpt: user, why: expect.stringContaining('6 times') }])
   expect(await running.stop()).toBe(0)
 })

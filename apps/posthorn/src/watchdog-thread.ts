@@ -24,11 +24,13 @@ const out: LogStream = {
   isTTY: isatty(1),
 }
 
-const tell = async (where: string | undefined): Promise<void> => {
+const tell = async (
+  how: { readonly code: number; readonly where: string } | { readonly signal: string },
+): Promise<void> => {
   // Only now: until then this thread costs little memory.
   const { createJournal } = await import('@posthorn/journal')
   const journal = createJournal({ stream: out, format, level: 'info' })
-  journal.event('service.hung', { silentMs: silenceMs, where, exitCode: hungExitCode }, 'error')
+  journal.event('service.hung', { silentMs: silenceMs, ...how }, 'error')
   await journal.flush()
 }
 
@@ -54,7 +56,9 @@ const endFromWithin = (): void => {
     const where = callFrames.slice(0, mostCalls).map(frame => placeOf(frame, files))
     const [{ callFrameId } = { callFrameId: '' }] = callFrames
     const expression = `process.exit(${hungExitCode})`
-    void tell(where.join(', ')).finally(() => session.post('Debugger.evaluateOnCallFrame', { callFrameId, expression }))
+    void tell({ code: hungExitCode, where: where.join(', ') }).finally(() =>
+      session.post('Debugger.evaluateOnCallFrame', { callFrameId, expression }),
+    )
   })
   session.post('Debugger.enable')
   session.post('Debugger.pause')
@@ -76,7 +80,7 @@ const heartbeat: Heartbeat = new Heartbeat({
   },
   silent: () => {
     setTimeout(() => {
-      void tell(undefined).finally(kill)
+      void tell({ signal: 'SIGKILL' }).finally(kill)
     }, lastWordMs)
     endFromWithin()
   },
