@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -210,6 +210,12 @@ test('mail for a server with a certificate of the configuration is not sent to o
 })
 
 describe('the queue', () => {
+  /** Change what an export says of the envelope of its one message. */
+  const edit = (directory: string, envelope: object): void => {
+    const file = join(directory, readdirSync(directory).find(name => name.endsWith('.json')) ?? '')
+    const message = JSON.parse(readFileSync(file, 'utf8')) as { readonly envelope: object }
+    writeFileSync(file, JSON.stringify({ ...message, envelope: { ...message.envelope, ...envelope } }))
+  }
   const operate = async (): Promise<void> => {
     const rows = await json('queue', 'list')
     expect(rows.map(r => [r['rcpt'], r['site'], r['state']])).toEqual([
@@ -238,6 +244,7 @@ describe('the queue', () => {
     expect(await text('queue', 'export', backup, one)).toBe(`exported 1 message to ${backup}\n`)
     expect(await text('queue', 'export', `${backup}.mbox`, '--mbox', '--all')).toMatch(/exported 2 messages/)
     expect(readFileSync(`${backup}.mbox`, 'utf8').match(/^From ann@example\.org /gm)).toHaveLength(2)
+    edit(backup, { deliverBy: { at: Date.UTC(2100, 0, 1), mode: 'notify', trace: true } })
     expect(await text('queue', 'import', backup, '--hold')).toBe('imported 1 message\n')
     expect(await text('queue', 'import', backup)).toBe(
       'imported 0 messages\n1 that imported.jsonl names as imported before were left out (--again takes them too)\n',
@@ -248,6 +255,9 @@ describe('the queue', () => {
     const [first, second] = copies.map(row => String(row['id']))
     const [shown] = await json('queue', 'show', second ?? '')
     expect(shown?.['headers']).toContain('Subject: one')
+    expect(await text('queue', 'show', second ?? '')).toContain(
+      'to be delivered by 2100-01-01T00:00:00.000Z, or its sender hears of it, and of each relay',
+    )
     expect(await text('queue', 'show', first ?? '')).toMatch(
       /held {2}x@other\.example {2}by .*: looks odd[\s\S]*Subject: one/,
     )

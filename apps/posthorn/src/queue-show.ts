@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Attempt, HistoryRow, QueueId, QueueRow } from '@posthorn/contracts'
+import type { Attempt, DeliverBy, HistoryRow, QueueId, QueueRow } from '@posthorn/contracts'
 import type { Body } from '@posthorn/message'
 import { Failure } from './failure.ts'
 import { withQueue } from './queue-access.ts'
@@ -41,6 +41,7 @@ const show = async (id: string, o: StateOptions): Promise<void> => {
     out.line(
       `arrived ${new Date(entry.arrived).toISOString()} (${span(Date.now() - entry.arrived)} ago) by ${envelope.origin}${by}`,
     )
+    if (envelope.deliverBy !== undefined) out.line(deliverByText(envelope.deliverBy))
     for (const row of entry.queued) waiting(out, row)
     if (entry.queued.length === 0) out.line('no longer in the queue')
     out.line(out.bold('history'))
@@ -48,6 +49,11 @@ const show = async (id: string, o: StateOptions): Promise<void> => {
     if (headers.length > 0) out.line(out.bold('headers'))
     for (const line of headers) out.line(printable(`  ${line.replaceAll('\t', '  ')}`))
   })
+}
+
+const deliverByText = ({ at, mode, trace }: DeliverBy): string => {
+  const otherwise = mode === 'return' ? 'or it comes back' : 'or its sender hears of it'
+  return `to be delivered by ${new Date(at).toISOString()}, ${otherwise}${trace ? ', and of each relay' : ''}`
 }
 
 const waiting = (out: Terminal, row: QueueRow): void => {

@@ -46,7 +46,7 @@ export interface Job {
   readonly priority?: number
   /** What the `egress` hook and the operator ask of the connection. */
   readonly egress?: Egress
-  /** Whether the leases still hold; asked before MAIL and before the final dot. */
+  /** Whether the leases still hold, and it may still be delivered (DELIVERBY); asked before MAIL and before the final dot. */
   readonly stillOurs: () => boolean
 }
 

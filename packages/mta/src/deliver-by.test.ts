@@ -51,6 +51,25 @@ describe('mode R: a message that is to come back unless it is delivered in time 
     await s.clock.advance(1)
     expect([s.mx.jobs.length, actions(s)]).toEqual([2, ['failed 5.4.7']])
   })
+  it('is not delivered when its time ends during the attempt, and comes back', async () => {
+    const s = await station()
+    const asked: boolean[] = []
+    s.local.answer = async job => {
+      if (job.envelope.origin === 'bounce') return delivered
+      asked.push(job.stillOurs())
+      s.clock.setWall(s.clock.wall() + MINUTE)
+      asked.push(job.stillOurs())
+      return { fate: 'deferred', phase: 'local', cause: 'no longer ours to send', notTried: true }
+    }
+    await s.post(ann, by(s, MINUTE, 'return'))
+    await s.dispatcher.start()
+    await s.clock.advance(0)
+    expect(asked).toEqual([true, false])
+    expect([actions(s), s.events()]).toEqual([
+      ['failed 5.4.7'],
+      ['deferred ann@us.example', 'expired ann@us.example', 'delivered a@us.example'],
+    ])
+  })
   it('comes back after five days, however long it may take', async () => {
     const s = await station()
     s.mx.answer = () => greylisted

@@ -1,5 +1,6 @@
 import type { Mailbox } from '@posthorn/address'
 import type { Claim, Clock, Job, Outcome, Route, Transport } from '@posthorn/contracts'
+import { deadlineOf } from './deliver-by.ts'
 import type { Parcel } from './parcel.ts'
 import type { Site } from './site.ts'
 
@@ -16,6 +17,12 @@ export interface Carriers {
   readonly transports: Readonly<Record<string, Transport>>
   readonly clock: Clock
 }
+
+/** Until the leases end, or the time comes after which it may not be delivered: a receiver may take long to answer. */
+const stillOurs = (parcel: Parcel, clock: Clock, deadline: number): (() => boolean) =>
+  deadline === Infinity
+    ? () => !parcel.lost && clock.monotonic() < parcel.until
+    : () => !parcel.lost && clock.monotonic() < parcel.until && clock.wall() < deadline
 
 /** Make the shipment of claims of one parcel that go the same way. */
 export const shipmentOf = (
@@ -41,7 +48,7 @@ export const shipmentOf = (
     tags: first.tags,
     priority: first.priority,
     ...(site.egress === undefined ? undefined : { egress: site.egress }),
-    stillOurs: () => !parcel.lost && clock.monotonic() < parcel.until,
+    stillOurs: stillOurs(parcel, clock, deadlineOf(first)),
   }
   return { parcel, claims: way.claims, job, transport: Object.hasOwn(transports, name) ? transports[name] : undefined }
 }
