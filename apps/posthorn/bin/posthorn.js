@@ -15,14 +15,13 @@ const path = relative => fileURLToPath(new URL(relative, import.meta.url))
 const source = path('../src/main.ts')
 const main = existsSync(source) ? source : path('../dist/main.js')
 // Memory: the collector is exposed so that the buffers of large messages go as soon as they are done with. A message of 100 MiB then
-// costs some 20. The nursery has three quarters of its size: mail that is passed on at once mostly lives no longer than it takes to fill,
-// while with half of it a relay takes a sixth more time, for what grows old there and is collected as a whole. The heap may double what
-// lives in it before that is done, instead of growing threefold, which takes 70 MiB more under load and is no faster.
+// costs some 20. Half a nursery has 10 MiB and the heap may grow by three quarters of what lives in it before it is collected: with
+// 8 MiB and two fifths a relay is a sixth slower, since mail on its way grows old; with more it is no faster, and takes more memory.
 const flags = [
   '--disable-warning=ExperimentalWarning',
   '--expose-gc',
-  '--max-semi-space-size=12',
-  '--heap-growing-percent=100',
+  '--max-semi-space-size=10',
+  '--heap-growing-percent=75',
   ...(main === source ? ['-C', '@posthorn/source'] : []),
 ]
 const pinned = [path('../../../node_modules/node/bin/node'), path('../../node/bin/node')].find(p => existsSync(p))

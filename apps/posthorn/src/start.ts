@@ -10,6 +10,7 @@ import { removeRunning, writeRunning } from './running.ts'
 import { loadSettings, type Settings } from './settings.ts'
 import { socketPlace } from './socket-place.ts'
 import { terminal, type Terminal } from './terminal.ts'
+import { keepThreadsSmall } from './thread-nursery.ts'
 import { startWatchdog } from './watchdog.ts'
 import { collectYoungGarbage } from './young-garbage.ts'
 
@@ -34,6 +35,7 @@ export const start = async (o: StartOptions): Promise<void> => {
   let control: Control | undefined
   let stopWatching: (() => void) | undefined
   const stopCollecting = collectYoungGarbage()
+  keepThreadsSmall()
   const make = async (logTo: LogStream): Promise<Crew | Stack> =>
     settings.config.workers > 1
       ? Crew.open(settings, o, logTo)

@@ -4,6 +4,7 @@ import { systemClock as clock } from '@posthorn/system'
 import type { Held } from './queue-operations.ts'
 import { loadSettings } from './settings.ts'
 import type { WorkerOrder, WorkerSays, WorkerWord } from './worker-order.ts'
+import { keepThreadsSmall } from './thread-nursery.ts'
 import { collectYoungGarbage } from './young-garbage.ts'
 
 /** How long sessions and attempts may take to finish when somebody else than the owner says stop. */
@@ -58,6 +59,7 @@ const begin = async (order: WorkerOrder['begin']): Promise<void> => {
 
 process.title = `posthorn worker ${process.argv[2]}`
 collectYoungGarbage()
+keepThreadsSmall()
 process.on('message', (word: WorkerOrder | WorkerWord) => {
   if ('begin' in word) void begin(word.begin)
   else if ('stop' in word) void stop(word.stop.graceMs)
