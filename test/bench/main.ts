@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { has, run } from '../peers/command.ts'
 import { full, messages, name, plain, warmUp, type Cell } from './cells.ts'
-import { makeLogin } from './login.ts'
+import { keyKinds, makeLogin } from './login.ts'
 import { measure, median, type Sample } from './measure.ts'
 import { postfixSystem } from './postfix-system.ts'
 import { posthornSystem } from './posthorn-system.ts'
@@ -14,15 +14,17 @@ const { values: flags } = parseArgs({
     full: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '5' },
     only: { type: 'string' },
+    key: { type: 'string', default: 'ecdsa' },
     workers: { type: 'string' },
     'policy-ms': { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
 if (flags.help) {
-  console.log(`npm run bench -- [--full] [--json] [--rounds N] [--only accept|maildir|relay|large|submission] [--workers N [--policy-ms MS]]
+  console.log(`npm run bench -- [--full] [--json] [--rounds N] [--only accept|maildir|relay|large|submission] [--key ecdsa|rsa] [--workers N [--policy-ms MS]]
 Posthorn beside a tuned Postfix on this machine, in alternating runs; medians. Needs Debian's postfix, dovecot, python3 and root.
 --full      every combination of workload, size, sessions and connections, instead of those with a target
+--key       of both certificates: ECDSA P-256, as certbot and Posthorn make them, or RSA-2048, which costs each server more to sign with
 --workers   Posthorn with so many workers beside itself in one process, instead of Postfix
 --policy-ms with --workers: a plugin that takes so many ms of processor time for each message`)
   process.exit(0)
@@ -30,6 +32,8 @@ Posthorn beside a tuned Postfix on this machine, in alternating runs; medians. N
 const rounds = Number(flags.rounds)
 if (!Number.isInteger(rounds) || rounds < 1 || rounds > 50)
   throw new Error('--rounds takes a whole number from 1 to 50')
+const key = keyKinds.find(kind => kind === flags.key)
+if (key === undefined) throw new Error(`--key takes ${keyKinds.join(' or ')}`)
 const workers = flags.workers === undefined ? undefined : Number(flags.workers)
 if (workers !== undefined && (!Number.isInteger(workers) || workers < 2 || workers > 64))
   throw new Error('--workers takes a whole number from 2 to 64')
@@ -48,7 +52,7 @@ say(`${cells.length} cells, ${rounds} alternating runs each after one to warm up
 const runSeconds = flags.full ? 1.5 : 2.5
 
 const sink = await startSink()
-const login = await makeLogin()
+const login = await makeLogin(key)
 /** The first is what the second is held against. */
 const systems =
   workers === undefined
@@ -83,7 +87,7 @@ try {
   sink.stop()
   login.remove()
 }
-if (flags.json) console.log(JSON.stringify({ filesystem: fs, rounds, cells: results }, undefined, 2))
+if (flags.json) console.log(JSON.stringify({ filesystem: fs, rounds, key, cells: results }, undefined, 2))
 
 function report(cell: Cell, samples: ReadonlyMap<string, readonly Sample[]>): object {
   const of = ({ name: system }: System): Sample => {
