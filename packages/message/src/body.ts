@@ -43,6 +43,9 @@ class JoinedBody implements Body {
   get bytes(): Uint8Array {
     return (this.#whole ??= joinBytes([this.#head, this.#bytes]))
   }
+  get pieces(): readonly Uint8Array[] {
+    return [this.#head, this.#bytes]
+  }
   async *open(): AsyncGenerator<Uint8Array> {
     yield this.#head
     if (this.#bytes.byteLength > 0) yield this.#bytes
@@ -60,6 +63,12 @@ export const concatBody = (head: Uint8Array, body: Body): Body => {
       yield* body.open(signal)
     },
   }
+}
+
+/** A body that is in memory as a whole, in pieces that are not joined for this; undefined when it is not. */
+export const piecesOf = (body: Body): readonly Uint8Array[] | undefined => {
+  if (body instanceof JoinedBody) return body.pieces
+  return body.bytes === undefined ? undefined : [body.bytes]
 }
 
 /** The whole of a body in memory. Rejects with RangeError when it has more than `limit` octets, whatever it said of its size. */

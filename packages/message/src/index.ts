@@ -1,5 +1,5 @@
 export { joinBytes, utf8 } from './bytes.ts'
-export { bodyOf, concatBody, readAll } from './body.ts'
+export { bodyOf, concatBody, piecesOf, readAll } from './body.ts'
 export type { Body } from './body.ts'
 export { emptyHeaders, parseHeaders, renderHeaders, withFields } from './headers.ts'
 export type { FieldEdit, HeaderField, Headers } from './headers.ts'

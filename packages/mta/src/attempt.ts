@@ -81,7 +81,7 @@ export class Attempts {
     parcel: Parcel,
     run: { signal: AbortSignal; endings: Ending[]; contexts: Map<Claim, DeliveryContext> | undefined },
   ): Promise<readonly Shipment[]> {
-    const ways = new Map<string, { claims: Claim[]; route: Route; returnPath: Mailbox | null }>()
+    const ways: { claims: Claim[]; route: Route; returnPath: Mailbox | null }[] = []
     for (const claim of parcel.claims) {
       const ctx = contextOfClaim(claim, run.signal)
       run.contexts?.set(claim, ctx)
@@ -91,13 +91,13 @@ export class Attempts {
       else if (course.do === 'hold') run.endings.push({ parcel, claim, hold: course.why })
       else {
         const { route, returnPath } = course
-        const key = `${returnPath?.wire ?? ''} ${JSON.stringify(route)}`
-        const way = ways.get(key)
-        if (way === undefined) ways.set(key, { claims: [claim], route, returnPath })
+        // Routes that read the same are the same: the site sees to that.
+        const way = ways.find(w => w.route === route && w.returnPath?.wire === returnPath?.wire)
+        if (way === undefined) ways.push({ claims: [claim], route, returnPath })
         else way.claims.push(claim)
       }
     }
-    return [...ways.values()].map(way => shipmentOf(this.#o, site, parcel, way))
+    return ways.map(way => shipmentOf(this.#o, site, parcel, way))
   }
 
   async #carry(

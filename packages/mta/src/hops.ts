@@ -36,6 +36,9 @@ export interface HopsOptions {
   readonly allow?: (ip: string) => boolean
 }
 
+/** Where routes to an address lead: found out once, since a site keeps its route. */
+const literals = new WeakMap<Route, Hops>()
+
 /** Find the addresses that a route leads to. Rejects only with the signal's reason. */
 export const hopsOf = (route: Route, o: HopsOptions, signal: AbortSignal): Promise<Hops> | Hops => {
   if (route.via === 'mx') return throughMx(route.domain, o, signal)
@@ -45,7 +48,13 @@ export const hopsOf = (route: Route, o: HopsOptions, signal: AbortSignal): Promi
   }
   const { host, port } = route
   if (host.startsWith('/')) return { ok: true, hops: [{ host: 'localhost', port, path: host }], secure: true }
-  if (ipaddr.isValid(host)) return { ok: true, hops: [{ host, ip: host, port }], secure: true }
+  const literal = literals.get(route)
+  if (literal !== undefined) return literal
+  if (ipaddr.isValid(host)) {
+    const hops: Hops = { ok: true, hops: [{ host, ip: host, port }], secure: true }
+    literals.set(route, hops)
+    return hops
+  }
   return toHost(host, port, { o, signal })
 }
 

@@ -28,7 +28,7 @@ export class Site {
   /** What it may do next is being found out. */
   busy = false
   lastUsed = 0
-  /** What the `route` hook said, by its text. */
+  /** Its own and what the `route` hook said, by their text. */
   readonly #routes = new Map<string, Route>()
 
   constructor(key: SiteKey, pool: Pool, lane: Lane) {
@@ -87,12 +87,18 @@ export class Site {
 
   /** The same object for every route that reads the same, so that what is known of a route is found by it. */
   known(route: Route): Route {
+    if (this.#routes.size === 0) this.#forgetRoutes()
     const text = JSON.stringify(route)
     const known = this.#routes.get(text)
     if (known !== undefined) return known
-    if (this.#routes.size >= mostRoutes) this.#routes.clear()
+    if (this.#routes.size >= mostRoutes) this.#forgetRoutes()
     this.#routes.set(text, route)
     return route
+  }
+
+  #forgetRoutes(): void {
+    this.#routes.clear()
+    if (this.route !== undefined) this.#routes.set(JSON.stringify(this.route), this.route)
   }
 
   /** Leave only these claims of a waiting parcel. */

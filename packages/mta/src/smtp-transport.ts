@@ -2,6 +2,7 @@ import type {
   CertificatePair,
   Envelope,
   Job,
+  NewRecipient,
   Outcome,
   Random,
   Resolver,
@@ -171,10 +172,9 @@ class Delivery {
     return {
       id,
       returnPath,
-      recipients: chunk.flatMap(index => {
-        const recipient = recipients[index]
-        return recipient === undefined ? [] : [recipient]
-      }),
+      // Mostly all of them, at the first host.
+      recipients:
+        chunk.length === recipients.length ? recipients : chunk.map(index => recipients[index] as NewRecipient),
       body,
       smtputf8: envelope.smtputf8,
       eightBit: envelope.body,

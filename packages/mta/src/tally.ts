@@ -2,17 +2,21 @@ import type { Outcome, Phase } from '@posthorn/contracts'
 
 /** The outcomes of one job as they come in from one host after the other. */
 export class Tally {
-  readonly #outcomes: (Outcome | undefined)[]
-  readonly #open: Set<number>
+  readonly #outcomes: (Outcome | undefined)[] = []
+  /** Of which recipients, by index, no other host is asked. */
+  readonly #ended: boolean[] = []
+  #open: readonly number[] | undefined
 
   constructor(recipients: number) {
-    this.#outcomes = Array.from({ length: recipients })
-    this.#open = new Set(this.#outcomes.keys())
+    for (let i = 0; i < recipients; i++) {
+      this.#outcomes.push(undefined)
+      this.#ended.push(false)
+    }
   }
 
-  /** Recipients, by index, that another host may still take. */
+  /** Recipients, by index, that another host may still take. The array stays as it is. */
   get open(): readonly number[] {
-    return [...this.#open]
+    return (this.#open ??= this.#ended.flatMap((ended, i) => (ended ? [] : [i])))
   }
 
   /** Note what one host said of one recipient; `movesOn` says whether another host may be asked. */
@@ -20,7 +24,9 @@ export class Tally {
     const before = this.#outcomes[index]
     // One host that refuses us altogether does not outweigh another that only asks us to come back.
     if (!(outcome.fate === 'failed' && before?.fate === 'deferred' && movesOn(outcome))) this.#outcomes[index] = outcome
-    if (!movesOn(outcome)) this.#open.delete(index)
+    if (movesOn(outcome)) return
+    this.#ended[index] = true
+    this.#open = undefined
   }
 
   /** One for each recipient; `otherwise` for those of which nothing was heard. */

@@ -1,6 +1,6 @@
 import { bodyOf, concatBody } from '@posthorn/message'
 import type { Body } from '@posthorn/message'
-import type { Claim, Draft, Lease, NewMessage, Owner, QueueId } from '@posthorn/contracts'
+import type { Claim, Draft, NewMessage, NewRecipient, Owner, QueueId } from '@posthorn/contracts'
 import { headAndFile } from './content.ts'
 import { joinParts } from './engine.ts'
 import type { Done } from './group.ts'
@@ -117,23 +117,20 @@ const claimsOf = (
   { id, body }: { readonly id: QueueId; readonly body: Body },
 ): readonly Claim[] => {
   const { message, first, arrived } = stored
-  return message.recipients.flatMap((to, i): Claim[] => {
-    if (leased !== 'all' && !leased.includes(i)) return []
-    const lease: Lease = { delivery: first + i, token: 1 }
-    return [
-      {
-        ...lease,
-        id,
-        site: to.site,
-        to,
-        attempts: 0,
-        envelope: message.envelope,
-        priority: message.priority ?? 0,
-        tags: message.tags ?? [],
-        body,
-        arrived,
-        ...(message.expires !== undefined && { expires: message.expires }),
-      },
-    ]
+  const { recipients } = message
+  const claimOf = (to: NewRecipient, i: number): Claim => ({
+    delivery: first + i,
+    token: 1,
+    id,
+    site: to.site,
+    to,
+    attempts: 0,
+    envelope: message.envelope,
+    priority: message.priority ?? 0,
+    tags: message.tags ?? [],
+    body,
+    arrived,
+    ...(message.expires !== undefined && { expires: message.expires }),
   })
+  return leased === 'all' ? recipients.map(claimOf) : leased.map(i => claimOf(recipients[i] as NewRecipient, i))
 }

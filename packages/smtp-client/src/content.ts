@@ -1,4 +1,5 @@
 import { DotStuffer } from '@posthorn/smtp'
+import { piecesOf } from '@posthorn/message'
 import type { Body } from '@posthorn/message'
 import { isLost, type Conversation, type Lost } from './conversation.ts'
 import type { ClientLimits } from './limits.ts'
@@ -18,13 +19,13 @@ export const bareNewline: Trouble = {
 /** The whole with its final dot, when it is in memory and short. */
 export const shortContent = (body: Body, limits: ClientLimits): Content => {
   if (body.size > limits.singleWrite) return undefined
-  const { bytes } = body
-  if (bytes === undefined) return undefined
+  const pieces = piecesOf(body)
+  if (pieces === undefined) return undefined
   const stuffer = new DotStuffer()
-  const parts = stuffer.push(bytes)
-  const end = stuffer.end()
-  if (stuffer.bare) return bareNewline
-  return Buffer.concat([...parts, end])
+  const parts: Uint8Array[] = []
+  for (const piece of pieces) parts.push(...stuffer.push(piece))
+  parts.push(stuffer.end())
+  return stuffer.bare ? bareNewline : Buffer.concat(parts)
 }
 
 export const notOurs: Trouble = { phase: 'mail', cause: 'no longer ours to send', status: '4.3.0', notTried: true }
