@@ -113,6 +113,16 @@ test('secrets are hidden at any depth', async () => {
   }
 })
 
+test('a secret among plain fields is hidden too', async () => {
+  const stream = memory()
+  const journal = createJournal({ stream, format: 'json', level: 'info', clock })
+  for (const name of ['Password', 'password', 'Password']) journal.event('auth.ok', { user: 'bob', [name]: 'S3cret' })
+  await journal.flush()
+  expect(stream.lines().map(line => Object.values(JSON.parse(line) as object).slice(3))).toEqual(
+    Array.from({ length: 3 }, () => ['bob', '[hidden]']),
+  )
+})
+
 test('events below the level are not written', async () => {
   const stream = memory()
   const journal = createJournal({ stream, format: 'json', level: 'warn', clock })

@@ -1,6 +1,6 @@
 import { systemClock } from '@posthorn/system'
 import type { Clock, EventName, Json, Journal, Level } from '@posthorn/contracts'
-import { addFields, type Fields } from './fields.ts'
+import { addFields, isPlain, type Fields } from './fields.ts'
 import { jsonLine } from './json.ts'
 import { LineSink, type LogStream } from './line-sink.ts'
 import { textLine } from './text.ts'
@@ -39,9 +39,12 @@ const textWriter =
 
 const jsonWriter =
   (sink: Pick<LineSink, 'write'>, iso: () => string): Bind =>
-  bound =>
-  (name, fields, level) =>
-    sink.write(jsonLine(iso(), level, name, addFields({ ...bound }, fields)))
+  bound => {
+    const alone = Object.keys(bound).length === 0
+    return (name, fields, level) =>
+      // Copying costs more than looking; what is absent is left out by JSON itself.
+      sink.write(jsonLine(iso(), level, name, alone && isPlain(fields) ? fields : addFields({ ...bound }, fields)))
+  }
 
 const journalOf = (bind: Bind, least: number, bound: Readonly<Record<string, Json>>): Journal => {
   // Most sessions say little; what their writer costs is paid at the first event.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bodyOf, concatBody, joinBytes, readAll, utf8 } from './index.ts'
+import { bodyOf, concatBody, joinBytes, piecesOf, readAll, utf8 } from './index.ts'
 import type { Body } from './index.ts'
 
 const streamed = (...chunks: string[]): Body => ({
@@ -26,6 +26,13 @@ describe('a body', () => {
     const chunks: Uint8Array[] = []
     for await (const chunk of body.open()) chunks.push(chunk)
     expect(Buffer.from(joinBytes(chunks)).toString()).toBe('head tail')
+  })
+
+  test('gives its pieces without joining them, when all of it is in memory', () => {
+    const [head, tail] = [utf8('head '), utf8('tail')]
+    expect(piecesOf(concatBody(head, bodyOf(tail)))).toEqual([head, tail])
+    expect(piecesOf(bodyOf(tail))?.[0]).toBe(tail)
+    expect(piecesOf(concatBody(head, streamed('tail')))).toBeUndefined()
   })
 
   test('without a head is itself', () => {

@@ -1,5 +1,6 @@
 import type { Mailbox } from '@posthorn/address'
 import type { Claim, Journal, Outcome, Route, Transport } from '@posthorn/contracts'
+import { isPending } from '@posthorn/plugin'
 import type { Chain } from '@posthorn/plugin'
 import { isLate } from './deliver-by.ts'
 import { contextOfClaim } from './delivery-context.ts'
@@ -85,7 +86,8 @@ export class Attempts {
     for (const claim of parcel.claims) {
       const ctx = contextOfClaim(claim, run.signal)
       run.contexts?.set(claim, ctx)
-      const course = await courseOf(this.#o.chain, claim, site, ctx)
+      const asked = courseOf(this.#o.chain, claim, site, ctx)
+      const course = isPending(asked) ? await asked : asked
       if (course.do === 'stop') run.endings.push({ parcel, claim, outcome: course.outcome })
       else if (course.do === 'wait') run.endings.push({ parcel, claim, wait: course.ms, why: course.why })
       else if (course.do === 'hold') run.endings.push({ parcel, claim, hold: course.why })

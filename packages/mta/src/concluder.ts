@@ -42,8 +42,9 @@ export class Concluder {
 
   /** `stopped`: we broke the attempt off ourselves; what it put off then counts as not tried. */
   conclude(endings: readonly Ending[], when: When, stopped: boolean): void {
-    const released = new Map<string, { due: number; why: string; held: Held[] }>()
-    const reported = new Map<Action, Judged[]>()
+    // Made when they are needed: most attempts succeed, and nobody asked for a report.
+    let released: Map<string, { due: number; why: string; held: Held[] }> | undefined
+    let reported: Map<Action, Judged[]> | undefined
     for (const ending of endings) {
       const judgement = this.#judge(ending, when, stopped)
       const { parcel, claim } = ending
@@ -52,18 +53,18 @@ export class Concluder {
         const { due, why } = judgement.fate
         // Those of a policy keep to their own times; what could not be tried comes back together.
         const key = judgement.outcome === policy ? `${due} ${why}` : why
-        const group = released.get(key)
+        const group = (released ??= new Map()).get(key)
         const held: Held = judgement.outcome === policy ? ending : { parcel, claim, judgement }
         if (group === undefined) released.set(key, { due, why, held: [held] })
         else group.held.push(held)
       } else if (judgement.report !== undefined) {
-        const group = reported.get(judgement.report)
+        const group = (reported ??= new Map()).get(judgement.report)
         if (group === undefined) reported.set(judgement.report, [{ parcel, judgement }])
         else group.push({ parcel, judgement })
       } else this.#settle(parcel, judgement)
     }
-    for (const { due, why, held } of released.values()) this.release(held, due, why)
-    for (const [action, group] of reported) this.#report(action, group)
+    for (const { due, why, held } of released?.values() ?? []) this.release(held, due, why)
+    for (const [action, group] of reported ?? []) this.#report(action, group)
   }
 
   /** Give back untried. */

@@ -45,6 +45,18 @@ describe('route', () => {
     expect(first).toEqual({ via: 'smtp', host: 'relay.example', port: 25 })
     expect(second).toBe(first)
   })
+  it('that says what would have been done anyhow does not split a message', async () => {
+    const s = await station({
+      plugins: [
+        plugin({ route: ({ to }) => (to.local === 'a' ? undefined : { via: 'mx', domain: 't.example' }) }),
+      ],
+    })
+    s.mx.answer = () => relayed
+    await s.post({ 'a@t.example': 'mx:t.example', 'b@t.example': 'mx:t.example' })
+    await s.dispatcher.start()
+    await s.clock.advance(0)
+    expect(s.mx.jobs.map(job => job.recipients.length)).toEqual([2])
+  })
   it('of a plugin that fails postpones the delivery, untried and unbounced', async () => {
     const s = await station({
       plugins: [

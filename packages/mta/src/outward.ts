@@ -1,6 +1,6 @@
 import type { Mailbox } from '@posthorn/address'
-import type { Claim, Outcome, Route } from '@posthorn/contracts'
-import { isStop, pass, policyFailure, stopReply } from '@posthorn/plugin'
+import type { Awaitable, Claim, Outcome, Route } from '@posthorn/contracts'
+import { andThen, isStop, policyFailure, stopReply } from '@posthorn/plugin'
 import type { Chain } from '@posthorn/plugin'
 import type { Reply } from '@posthorn/reply'
 import type { DeliveryContext } from './delivery-context.ts'
@@ -20,19 +20,24 @@ export const asksOutward = (chain: Chain): boolean =>
   chain.has('route') || chain.has('returnPath') || chain.has('attempt')
 
 /** Ask `route`, `returnPath` and `attempt`, in this order. A plugin that fails postpones this one delivery. */
-export const courseOf = async (chain: Chain, claim: Claim, site: Site, ctx: DeliveryContext): Promise<Course> => {
-  const route = chain.has('route') ? await chain.claim('route', claim.to, ctx) : undefined
-  if (route !== undefined && 'failed' in route) return stopFor(route.plugin, 'route')
-  const way = route === undefined ? site.route : site.known(route)
-  if (way === undefined) return { do: 'stop', outcome: mishap('route', `no route for ${site.key}`, { notTried: true }) }
-  const path = chain.has('returnPath') ? await chain.claim('returnPath', claim.to, ctx) : undefined
-  if (path !== undefined && 'failed' in path) return stopFor(path.plugin, 'returnPath')
-  const verdict = chain.has('attempt') ? await chain.decide('attempt', way, ctx) : pass
-  if (isStop(verdict)) return { do: 'stop', outcome: refusal(stopReply(verdict)) }
-  if ('wait' in verdict) return { do: 'wait', ms: Math.max(0, verdict.wait), why: verdict.why }
-  if ('hold' in verdict) return { do: 'hold', why: verdict.hold }
-  return { do: 'go', route: way, returnPath: path ?? reportsTo(claim) }
-}
+export const courseOf = (chain: Chain, claim: Claim, site: Site, ctx: DeliveryContext): Awaitable<Course> =>
+  andThen(chain.claim('route', claim.to, ctx), route => {
+    if (route !== undefined && 'failed' in route) return stopFor(route.plugin, 'route')
+    const way = route === undefined ? site.route : site.known(route)
+    if (way !== undefined) return onItsWay(chain, claim, way, ctx)
+    return { do: 'stop', outcome: mishap('route', `no route for ${site.key}`, { notTried: true }) }
+  })
+
+const onItsWay = (chain: Chain, claim: Claim, route: Route, ctx: DeliveryContext): Awaitable<Course> =>
+  andThen(chain.claim('returnPath', claim.to, ctx), path => {
+    if (path !== undefined && 'failed' in path) return stopFor(path.plugin, 'returnPath')
+    return andThen(chain.decide('attempt', route, ctx), (verdict): Course => {
+      if (isStop(verdict)) return { do: 'stop', outcome: refusal(stopReply(verdict)) }
+      if ('wait' in verdict) return { do: 'wait', ms: Math.max(0, verdict.wait), why: verdict.why }
+      if ('hold' in verdict) return { do: 'hold', why: verdict.hold }
+      return { do: 'go', route, returnPath: path ?? reportsTo(claim) }
+    })
+  })
 
 const stopFor = (plugin: string, hook: string): Course => ({
   do: 'stop',

@@ -166,10 +166,12 @@ class Client implements SmtpClient {
   }
 
   /** Over one conversation, which afterwards is kept or ended. RFC 9422 §3: more recipients than it takes go in parts. */
-  async #over(c: Conversation, task: Task): Promise<Result> {
+  #over(c: Conversation, task: Task): Promise<Result> {
+    const most = recipientsFor(task.mail.recipients, c.features)
+    return task.mail.recipients.length <= most ? this.#transact(c, task) : this.#inParts(c, task, most)
+  }
+  async #inParts(c: Conversation, task: Task, most: number): Promise<Result> {
     const { recipients } = task.mail
-    const most = recipientsFor(recipients, c.features)
-    if (recipients.length <= most) return this.#transact(c, task)
     const first = await this.#transact(c, { ...task, mail: { ...task.mail, recipients: recipients.slice(0, most) } })
     // Nothing was said of anybody: what became of the first part became of all.
     if (first.stale || first.chunks === 'unknown')

@@ -1,4 +1,4 @@
-import type { Clock, Outcome, Phase, RemoteReply } from '@posthorn/contracts'
+import type { Awaitable, Clock, Outcome, Phase, RemoteReply } from '@posthorn/contracts'
 import { Chunks } from './chunks.ts'
 import { breakOff, notOurs, shortContent, streamContent, type Content } from './content.ts'
 import { isLost, type Conversation, type Heard } from './conversation.ts'
@@ -61,7 +61,10 @@ class Transaction {
   async run(): Promise<Result> {
     if (this.#pipelined) this.#c.say(this.#group())
     const stopped =
-      (await this.#reset()) ?? (await this.#sender()) ?? (await this.#recipients()) ?? (await this.#message())
+      (this.#c.dirty ? await this.#reset() : undefined) ??
+      (await this.#sender()) ??
+      (await this.#recipients()) ??
+      (await this.#message())
     if (stopped !== undefined) this.#settleRest(stopped)
     return {
       outcomes: this.#outcomes.map(o => o ?? outcomeOf(unanswered, this.#c)),
@@ -101,7 +104,6 @@ class Transaction {
   }
 
   async #reset(): Promise<Trouble | undefined> {
-    if (!this.#c.dirty) return undefined
     const heard = await this.#ask('RSET\r\n', this.#o.limits.mailMs)
     if (!isLost(heard) && classOf(heard) === 2) {
       this.#c.dirty = false
@@ -127,9 +129,12 @@ class Transaction {
   }
   async #recipients(): Promise<Trouble | undefined> {
     if (this.#senderRefused && !this.#pipelined) return undefined
-    for (const [position, rcpt] of this.#envelope.rcpts.entries()) {
+    const { rcpts } = this.#envelope
+    for (let position = 0; position < rcpts.length; position++) {
+      const rcpt = rcpts[position]
       if (typeof rcpt !== 'string') continue
-      const heard = await this.#ask(rcpt, this.#o.limits.rcptMs)
+      const answer = this.#ask(rcpt, this.#o.limits.rcptMs)
+      const heard = answer instanceof Promise ? await answer : answer
       if (isLost(heard) || heard.code === 421 || classOf(heard) === 3) return this.#over('rcpt', heard)
       if (this.#senderRefused) continue
       if (classOf(heard) === 2) this.#take(position, heard)
@@ -148,7 +153,8 @@ class Transaction {
     return this.#chunks === undefined ? this.#byData() : this.#byBdat(this.#chunks)
   }
   async #byData(): Promise<Trouble | undefined> {
-    const heard = await this.#ask('DATA\r\n', this.#o.limits.dataMs)
+    const answer = this.#ask('DATA\r\n', this.#o.limits.dataMs)
+    const heard = answer instanceof Promise ? await answer : answer
     if (isLost(heard) || heard.code === 421) return this.#over('data', heard)
     if (heard.code !== 354) {
       if (classOf(heard) < 4) return this.#over('data', heard)
@@ -266,7 +272,7 @@ const same = (trouble: Trouble, c: Conversation, o: TransactionOptions): Result 
 })
 
 /** Send one message over a conversation that is ready for MAIL. One outcome per recipient, whatever the peer does. */
-export const transact = async (c: Conversation, o: TransactionOptions): Promise<Result> => {
+export const transact = (c: Conversation, o: TransactionOptions): Awaitable<Result> => {
   const envelope = envelopeFor(o.mail, c.features, o.clock)
   if (isTrouble(envelope)) return same(envelope, c, o)
   const chunked = goesInChunks(o, c.features)
