@@ -47,9 +47,7 @@ describe('route', () => {
   })
   it('that says what would have been done anyhow does not split a message', async () => {
     const s = await station({
-      plugins: [
-        plugin({ route: ({ to }) => (to.local === 'a' ? undefined : { via: 'mx', domain: 't.example' }) }),
-      ],
+      plugins: [plugin({ route: ({ to }) => (to.local === 'a' ? undefined : { via: 'mx', domain: 't.example' }) })],
     })
     s.mx.answer = () => relayed
     await s.post({ 'a@t.example': 'mx:t.example', 'b@t.example': 'mx:t.example' })
