@@ -1,4 +1,6 @@
 export { packDeliverBy, unpackDeliverBy } from './deliver-by.ts'
+export { firstClaim } from './first-claim.ts'
+export type { FreshMail } from './first-claim.ts'
 export { createIds, formatId, keyAt, parseId } from './ids.ts'
 export type { Ids } from './ids.ts'
 export { isSuspect, judgeSuspects } from './interruption.ts'

@@ -1,6 +1,8 @@
 import { bodyOf } from '@posthorn/message'
 import type { Body } from '@posthorn/message'
-import type { Claim, Draft, NewMessage, Owner, QueueId } from '@posthorn/contracts'
+import type { Claim, Draft, Owner, QueueId } from '@posthorn/contracts'
+import { firstClaim } from '@posthorn/queue-base'
+import type { FreshMail } from '@posthorn/queue-base'
 import { readChunks, writeChunks } from './chunks.ts'
 import type { Chunks } from './chunks.ts'
 import type { Database } from './database.ts'
@@ -92,27 +94,9 @@ export const createDraft = (id: QueueId, o: DraftDeps): Draft => {
 
 const claimsOf = (
   rows: readonly Inserted[],
-  o: { readonly id: QueueId; readonly message: Omit<NewMessage, 'head'>; readonly body: Body; readonly skew: number },
-): readonly Claim[] => {
-  const { message } = o
-  return message.recipients.flatMap((to, i): Claim[] => {
+  { skew, ...mail }: FreshMail & { readonly skew: number },
+): readonly Claim[] =>
+  mail.message.recipients.flatMap((to, i): Claim[] => {
     const row = rows[i]
-    if (row?.state !== state.leased) return []
-    return [
-      {
-        delivery: row.id,
-        token: 1,
-        id: o.id,
-        site: to.site,
-        to,
-        attempts: 0,
-        envelope: message.envelope,
-        priority: message.priority ?? 0,
-        tags: message.tags ?? [],
-        body: o.body,
-        arrived: row.now - o.skew,
-        ...(message.expires !== undefined && { expires: message.expires }),
-      },
-    ]
+    return row?.state === state.leased ? [firstClaim(mail, to, { delivery: row.id, arrived: row.now - skew })] : []
   })
-}

@@ -6,7 +6,7 @@ import { joinParts } from './engine.ts'
 import type { Done } from './group.ts'
 import type { EnqueueOp } from './operation.ts'
 import type { Spool, SpoolFile } from './spool.ts'
-import { isStoreError } from '@posthorn/queue-base'
+import { firstClaim, isStoreError } from '@posthorn/queue-base'
 
 export interface DraftDeps {
   /** Absent: everything stays in memory. */
@@ -112,25 +112,12 @@ export const createDraft = (key: number, nonce: number, id: QueueId, o: DraftDep
 }
 
 const claimsOf = (
-  stored: Pick<EnqueueOp, 'first' | 'arrived' | 'message'>,
+  { message, first, arrived }: Pick<EnqueueOp, 'first' | 'arrived' | 'message'>,
   leased: readonly number[] | 'all',
   { id, body }: { readonly id: QueueId; readonly body: Body },
 ): readonly Claim[] => {
-  const { message, first, arrived } = stored
+  const mail = { id, message, body }
+  const claimOf = (to: NewRecipient, i: number): Claim => firstClaim(mail, to, { delivery: first + i, arrived })
   const { recipients } = message
-  const claimOf = (to: NewRecipient, i: number): Claim => ({
-    delivery: first + i,
-    token: 1,
-    id,
-    site: to.site,
-    to,
-    attempts: 0,
-    envelope: message.envelope,
-    priority: message.priority ?? 0,
-    tags: message.tags ?? [],
-    body,
-    arrived,
-    ...(message.expires !== undefined && { expires: message.expires }),
-  })
   return leased === 'all' ? recipients.map(claimOf) : leased.map(i => claimOf(recipients[i] as NewRecipient, i))
 }
