@@ -85,3 +85,25 @@ test('while one group is written a second one goes to the door once it is worth 
   await grouper.close()
   expect(grouper.stats).toEqual({ groups: 3, operations: 14 })
 })
+
+test('ends of attempts do not send a second group to the door, since nobody waits for them', async () => {
+  const { begun, grouper } = byHand()
+  const first = grouper.submit({ do: 'nextDue' })
+  await turn()
+  const ends = Array.from({ length: 9 }, () => grouper.submit({ do: 'settle', items: [] }))
+  const few = Array.from({ length: 3 }, () => grouper.submit({ do: 'nextDue' }))
+  await turn()
+  expect(begun).toHaveLength(1)
+  const enough = grouper.submit({ do: 'nextDue' })
+  await turn()
+  expect(begun).toHaveLength(2)
+  const more = grouper.submit({ do: 'settle', items: [] })
+  begun[0]?.end()
+  await first
+  expect(begun).toHaveLength(2)
+  begun[1]?.end()
+  await Promise.all([...ends, ...few, enough])
+  expect(begun).toHaveLength(3)
+  begun[2]?.end()
+  await more
+})

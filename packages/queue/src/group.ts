@@ -6,8 +6,12 @@ import { asStoreError, storeError } from '@posthorn/queue-base'
 /** Bounds of one transaction: more waits for the next. */
 const maxOps = 1000
 const maxBytes = 16 * 1024 * 1024
-/** While a group is written, another one waits at the writer's door once it has so many operations: a transaction has its price. */
+/**
+ * While a group is written, another one waits at the writer's door once it has so many operations that somebody waits for: a transaction
+ * has its price. Nobody waits for the end of an attempt to be written down.
+ */
 const enough = 4
+const isAwaited = ({ op }: Waiting): boolean => op.do !== 'settle'
 /** Between two steps of sweeping, in ms; sooner while there is much to sweep. */
 const sweepEvery = 10_000
 const sweepAgain = 50
@@ -46,6 +50,8 @@ export const createGrouper = (
   const { clock } = o
   const stats = { groups: 0, operations: 0 }
   let waiting: Waiting[] = []
+  /** Of those waiting. */
+  let awaited = 0
   let gathering = false
   /** Groups under way. */
   let flying = 0
@@ -62,6 +68,7 @@ export const createGrouper = (
     }
     const taken = waiting.slice(0, count)
     waiting = waiting.slice(count)
+    awaited = waiting.filter(isAwaited).length
     return taken
   }
   const runGroup = async (taken: readonly Waiting[]): Promise<void> => {
@@ -97,7 +104,7 @@ export const createGrouper = (
     const swept = sweeping ? result.results.at(-1) : undefined
     if (swept !== undefined && 'ok' in swept && swept.ok === true) nextSweep = mono + sweepAgain
   }
-  const mayFly = (): boolean => (flying === 0 ? waiting.length > 0 : flying === 1 && waiting.length >= enough)
+  const mayFly = (): boolean => (flying === 0 ? waiting.length > 0 : flying === 1 && awaited >= enough)
   const land = (): void => {
     flying--
     fly()
@@ -116,7 +123,9 @@ export const createGrouper = (
       new Promise((resolve, reject) => {
         if (closed) return reject(storeError('the queue is closed', { full: false }))
         const bytes = contents.reduce((sum, parts) => parts.reduce((n, p) => n + p.byteLength, sum), 0)
-        waiting.push({ op, contents, bytes, resolve, reject })
+        const one = { op, contents, bytes, resolve, reject }
+        waiting.push(one)
+        if (isAwaited(one)) awaited++
         if (gathering || !mayFly()) return
         gathering = true
         // A microtask later, for the rest of the turn.
