@@ -4,12 +4,12 @@ import { isSuspect, judgeSuspects } from './interruption.ts'
 const now = 1_000_000
 const suspect = (message: number, interrupted: number) => ({ message, interrupted, due: now })
 
-test('the third interruption in a row makes a suspect', () => {
-  expect([0, 1, 2, 3, 9].map(interrupted => isSuspect({ interrupted }))).toEqual([false, false, true, true, true])
+test('the fifth interruption in a row makes a suspect', () => {
+  expect([0, 3, 4, 5, 9].map(interrupted => isSuspect({ interrupted }))).toEqual([false, false, true, true, true])
 })
 
 test('many suspects of one crash come due at few times, so that the next crash leaves a sixteenth of them, and then one', () => {
-  let left = Array.from({ length: 200 }, (_, i) => suspect(i, 2))
+  let left = Array.from({ length: 200 }, (_, i) => suspect(i, 4))
   const sizes: number[] = []
   for (let crash = 0; crash < 9; crash++) {
     const sentences = judgeSuspects(left, now)
@@ -25,11 +25,11 @@ test('many suspects of one crash come due at few times, so that the next crash l
 })
 
 test('in company a suspect stays what it is, however often; a hold needs three interruptions alone', () => {
-  for (const interrupted of [3, 4, 5, 50]) {
-    const [one] = judgeSuspects([suspect(1, interrupted), suspect(2, 2)], now)
+  for (const interrupted of [5, 6, 7, 50]) {
+    const [one] = judgeSuspects([suspect(1, interrupted), suspect(2, 4)], now)
     expect(one).toMatchObject({ interrupted, held: false })
   }
-  expect([2, 3, 4, 5].map(interrupted => judgeSuspects([suspect(1, interrupted)], now)[0]?.held)).toEqual([
+  expect([4, 5, 6, 7].map(interrupted => judgeSuspects([suspect(1, interrupted)], now)[0]?.held)).toEqual([
     false,
     false,
     false,
@@ -41,5 +41,5 @@ test('what is put off waits no longer than an hour and its part, and no less tha
   const [first, second] = judgeSuspects([suspect(1, 90), suspect(2, 90)], now)
   expect([first?.due, second?.due]).toEqual([now + 3_600_000, now + 3_600_000 * (17 / 16)])
   const late = now + 86_400_000
-  expect(judgeSuspects([{ message: 1, interrupted: 2, due: late }], now)[0]?.due).toBe(late)
+  expect(judgeSuspects([{ message: 1, interrupted: 4, due: late }], now)[0]?.due).toBe(late)
 })

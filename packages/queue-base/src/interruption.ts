@@ -26,11 +26,11 @@ export interface Sentence {
 }
 
 /** So many interruptions in a row, in whatever company, make a suspect. */
-const suspectAfter = 3
-/** So many are enough to hold it, those after the first three being without another suspect. */
-const heldAfter = 6
+const suspectAfter = 5
+/** So many are enough to hold it, the last three being without another suspect. */
+const heldAfter = 8
 /** Before a suspect is tried again, in ms: four times as long each time. */
-const shortestDelay = 30_000
+const shortestDelay = 5_000
 const longestDelay = 3_600_000
 /** Suspects of one recovery come due at so many different times; where they are more, each crash divides them again. */
 const slots = 16
