@@ -1,7 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process'
 
 /** Suites that mount, or start other servers, run as root, and then so does ours. */
-export const allowRoot = { POSTHORN_ALLOW_ROOT: '1' } as const
+export const rootIsMeant = { POSTHORN_ALLOW_ROOT: '1' } as const
 
 /** What a command printed and how it ended. */
 export interface Ran {
@@ -26,7 +26,7 @@ export const run = (
       file,
       [...args],
       {
-        env: { ...allowRoot, ...process.env, ...o.env },
+        env: { ...rootIsMeant, ...process.env, ...o.env },
         cwd: o.cwd,
         timeout: o.timeoutMs ?? 30_000,
         maxBuffer: 64 * 1024 * 1024,

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { allowRoot } from './command.ts'
+import { rootIsMeant } from './command.ts'
 
 /** The checkout. */
 export const root: string = fileURLToPath(new URL('../..', import.meta.url))
@@ -58,7 +58,7 @@ export const startPosthorn = async (
     o.main === undefined
       ? [...args]
       : ['--disable-warning=ExperimentalWarning', '-C', '@posthorn/source', o.main, ...args],
-    { env: { ...allowRoot, ...process.env, ...o.env }, stdio: ['ignore', log ?? 'pipe', log ?? 'pipe'], cwd: root },
+    { env: { ...rootIsMeant, ...process.env, ...o.env }, stdio: ['ignore', log ?? 'pipe', log ?? 'pipe'], cwd: root },
   )
   if (log !== undefined) closeSync(log)
   const kept: string[] = []

@@ -30,7 +30,6 @@ export const createProgram = (): Command => {
     .option('--send', 'development mode: let mail for other domains leave this machine')
     .option('--any-port', 'development mode: take whatever ports are free')
     .option('--workers <n>', "processes that take mail in and deliver it; the configuration's, or 1", workerCount)
-    .option('--allow-root', 'run a configured server as root all the same')
     .action(start)
   withState(program.command('check'))
     .description('check the configuration and say what it will do')

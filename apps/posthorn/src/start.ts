@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { LogStream } from '@posthorn/journal'
 import { createStack, formatOf, runService, type ListenerAddress, type Stack } from '@posthorn/stack'
-import { objectToRoot } from './as-root.ts'
+import { warningToRoot } from './as-root.ts'
 import { Crew } from './crew.ts'
 import { prepareDevelopmentUser, type DevelopmentUser } from './development-user.ts'
 import { serveControl, type Control } from './control.ts'
@@ -21,13 +21,11 @@ export interface StartOptions {
   readonly send?: boolean
   readonly anyPort?: boolean
   readonly workers?: number
-  readonly allowRoot?: boolean
 }
 
 /** `posthorn start`: run until SIGTERM or SIGINT. */
 export const start = async (o: StartOptions): Promise<void> => {
-  // Before the configuration, which is a program, and its plugins are run.
-  const warning = objectToRoot(o)
+  const warning = warningToRoot()
   if (warning !== undefined) process.stderr.write(`posthorn: ${warning}\n`)
   const settings = await loadSettings(o)
   const { state } = settings
