@@ -1,5 +1,5 @@
 import type { Mailbox } from '@posthorn/address'
-import { headerEnd, renderHeaders, utf8, type Body, type HeaderField, type Headers } from '@posthorn/message'
+import { headerEnd, piecesOf, renderHeaders, utf8, type Body, type HeaderField, type Headers } from '@posthorn/message'
 
 /** How much of a message is looked at for trace fields; a longer header block is searched so far. */
 const LOOK_AT = 256 * 1024
@@ -22,6 +22,9 @@ export const traceLines = (returnPath: Mailbox | null, to: Mailbox, more: string
 
 /** The message up to the end of its header block, or as far as is looked at. Reads no more than it must. */
 export const readHead = async (body: Body, signal: AbortSignal): Promise<Uint8Array> => {
+  const [first, second] = piecesOf(body) ?? []
+  // Mostly the header block is a piece by itself.
+  if (first !== undefined && (second === undefined || headerEnd(first) !== -1)) return first.subarray(0, LOOK_AT)
   if (body.bytes !== undefined) return body.bytes.subarray(0, LOOK_AT)
   let head: Uint8Array = new Uint8Array(0)
   for await (const chunk of body.open(signal)) {
@@ -32,14 +35,14 @@ export const readHead = async (body: Body, signal: AbortSignal): Promise<Uint8Ar
   return head.subarray(0, LOOK_AT)
 }
 
-const startsWith = (bytes: Uint8Array, name: string): boolean => {
-  for (let i = 0; i < name.length; i++) if (((bytes[i] ?? 0) | 0x20) !== (name.charCodeAt(i) | 0x20)) return false
+const standsAt = (bytes: Uint8Array, name: string, at = 0): boolean => {
+  for (let i = 0; i < name.length; i++) if (((bytes[at + i] ?? 0) | 0x20) !== (name.charCodeAt(i) | 0x20)) return false
   return true
 }
 
 /** Octets of a Return-Path that stands first, to be replaced by ours; 0 when there is none. One further down is not ours to judge. */
 export const oldReturnPath = (head: Uint8Array): number => {
-  if (!startsWith(head, 'return-path:')) return 0
+  if (!standsAt(head, 'return-path:')) return 0
   let end = head.indexOf(LF) + 1
   while (end > 0 && (head[end] === SPACE || head[end] === TAB)) end = head.indexOf(LF, end) + 1
   return end > RETURN_PATH_LIMIT ? 0 : end
@@ -70,12 +73,22 @@ const sameText = (value: string, to: Mailbox): boolean => {
   )
 }
 
+const deliveredTo = 'delivered-to:'
+
 /** The message was delivered to exactly this address before: a loop (as Postfix and qmail find it). */
 export const wasDeliveredTo = (head: Uint8Array, to: Mailbox): boolean => {
-  const end = headerEnd(head)
-  const text = Buffer.from(head.buffer, head.byteOffset, end === -1 ? head.byteLength : end).toString('utf8')
-  for (const match of text.matchAll(/^delivered-to:[ \t]*([^\r\n]*)/gim))
-    if (sameText(match[1]?.trimEnd() ?? '', to)) return true
+  const blockEnd = headerEnd(head)
+  const end = blockEnd === -1 ? head.byteLength : blockEnd
+  // Line by line in octets: to make a text of it all would cost more than the rest.
+  for (let at = 0; at < end;) {
+    const lf = head.indexOf(LF, at)
+    const next = lf === -1 ? end : lf + 1
+    if (standsAt(head, deliveredTo, at)) {
+      const value = Buffer.from(head.buffer, head.byteOffset + at, next - at).toString('utf8', deliveredTo.length)
+      if (sameText(value.trim(), to)) return true
+    }
+    at = next
+  }
   return false
 }
 
@@ -85,8 +98,18 @@ export const withLines = (
   body: Body,
   skip: number,
   signal: AbortSignal,
-): readonly Uint8Array[] | AsyncIterable<Uint8Array> =>
-  body.bytes === undefined ? streamed(lines, body, skip, signal) : [lines, body.bytes.subarray(skip)]
+): readonly Uint8Array[] | AsyncIterable<Uint8Array> => {
+  const pieces = piecesOf(body)
+  if (pieces === undefined) return streamed(lines, body, skip, signal)
+  const written = [lines]
+  let skipped = 0
+  for (const piece of pieces) {
+    const from = Math.min(skip - skipped, piece.byteLength)
+    skipped += from
+    if (from < piece.byteLength) written.push(from === 0 ? piece : piece.subarray(from))
+  }
+  return written
+}
 
 async function* streamed(lines: Uint8Array, body: Body, skip: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   yield lines
