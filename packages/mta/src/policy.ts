@@ -23,8 +23,8 @@ export const defaultLifetime: Lifetime = {
 }
 
 /**
- * The wall time after which a delivery is given up, once it has been tried. Holding stops this clock; a time that the message itself
- * names stands whatever befalls it (RFC 2852: its sender wants to know by then).
+ * The wall time after which a delivery is given up, once it has been tried. Holding stops this clock, but not a time that the message
+ * itself names, nor the one by which its sender wants it back.
  */
 export const expiryOf = (claim: Claim, lifetime: Lifetime): number =>
   Math.min(deadlineOf(claim), claim.expires ?? claim.arrived + (claim.heldMs ?? 0) + lifetime.expireMs)
